@@ -1,0 +1,57 @@
+"""Configuration of the site. Sphinx's own names; see https://www.sphinx-doc.org/en/master/usage/configuration.html."""
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "docs" / "_ext"), str(ROOT / "examples"), str(ROOT)]
+# autodoc imports modules that read Django's settings.
+os.environ["DJANGO_SETTINGS_MODULE"] = "conf.settings"
+
+# -- Project --------------------------------------------------------------------------------------------
+
+project = "Media storage, live"
+author = "The Media storage, live team"
+project_copyright = "The Media storage, live team"
+language = "en-GB"
+
+# -- Extensions -----------------------------------------------------------------------------------------
+
+extensions = [
+    # Sphinx's own
+    "sphinx.ext.autodoc",
+    # Other people's
+    "jupyter_sphinx",
+    "myst_parser",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_tabs.tabs",
+    # Ours; after jupyter_sphinx, whose execution it replaces
+    "live.sphinx",
+]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+
+myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline"]
+myst_heading_anchors = 3
+
+sphinx_tabs_disable_tab_closing = True
+
+# -- Notebooks ------------------------------------------------------------------------------------------
+
+live_notebooks = "../examples/notebooks"
+live_store = "../build/executed"
+live_root = ".."
+
+# -- HTML -----------------------------------------------------------------------------------------------
+
+html_theme = "furo"
+html_title = project
+html_static_path = ["_static"]
+templates_path = ["_templates"]
+html_copy_source = False
+html_show_sphinx = False
+exclude_patterns = ["_ext"]
