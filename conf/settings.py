@@ -1,7 +1,7 @@
 """A small Django project that keeps its media where ``DEFAULT_STORAGE_DSN`` says.
 
-Copy this file and its two neighbours, ``storage.py`` and ``debug.py``, into your project. What is for the examples only
-says so.
+Copy this file and its two neighbours, ``storage.py`` and ``debug.py``, into your project. What is for the
+examples only says so.
 """
 
 import os
@@ -22,6 +22,7 @@ DEFAULT_EXCEPTION_REPORTER_FILTER = "conf.debug.ReporterFilter"
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
+    "django.contrib.messages",
     "django.contrib.staticfiles",
     "easy_thumbnails",
     "gallery",
@@ -31,8 +32,12 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+
+# A cookie, so that the project needs no sessions.
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 
 ROOT_URLCONF = "gallery.urls"
 
@@ -40,11 +45,17 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "APP_DIRS": True,
-        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
     },
 ]
 
-# For the examples only: a database in memory is empty at each start. A project on a platform has a database server.
+# For the examples only: a database in memory is empty at each start. A project on a platform has a database
+# server.
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
@@ -60,9 +71,9 @@ USE_TZ = True
 def media_dsn() -> str:
     """Return the DSN of the media storage.
 
-    It is a function, because a variable would show the secret in every error report that prints variables.
+    It is a function, because an error report that prints variables would print the secret of a variable.
 
-    :returns: what the platform set; by default a bucket that exists only while moto plays Amazon S3.
+    :returns: what the platform set; without it, the DSN of a bucket that moto serves within the process.
     """
     return os.environ.get("DEFAULT_STORAGE_DSN", "s3://testing:testing@media.s3.eu-central-1.amazonaws.com/")
 
@@ -72,13 +83,14 @@ STORAGES = {
     "default": storage_entry(media_dsn()),
     # Static files belong to the release, not to your users: they stay out of the bucket.
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    # easy-thumbnails 2.10 and newer look for this alias first, then take the default storage. The bucket is the same,
-    # but a thumbnail that is made again replaces the old one, where an upload must never replace another.
+    # easy-thumbnails 2.10 and newer look for this alias first, then take the default storage. The bucket is
+    # the same, but a thumbnail that is made again replaces the old one, where an upload must never replace
+    # another.
     "easy_thumbnails": storage_entry(media_dsn(), overwrite=True),
 }
 
-# There is no MEDIA_ROOT, on purpose: no code may count on a local directory. MEDIA_URL serves a file:// DSN that
-# has no option "url".
+# There is no MEDIA_ROOT, on purpose: no code may count on a local directory. MEDIA_URL is for a file:// DSN
+# without the option "url".
 MEDIA_URL = "/media/"
 STATIC_URL = "/static/"
 
