@@ -1,0 +1,1 @@
+"""A small gallery of photos and documents, the Django application that every notebook uses."""
