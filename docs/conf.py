@@ -45,6 +45,17 @@ sphinx_tabs_disable_tab_closing = True
 live_notebooks = "../examples/notebooks"
 live_store = "../build/executed"
 live_root = ".."
+# What the zip for learners holds beside the notebooks.
+live_bundle = [
+    "conf/**/*.py",
+    "examples/manage.py",
+    "examples/cloud/**/*.py",
+    "examples/gallery/**/*",
+    "requirements.txt",
+    "requirements/lab.txt",
+]
+# The packages that the line "Executed on …" of each notebook page names.
+live_show_packages = ["django", "django-storages", "easy-thumbnails", "django-filer", "boto3", "moto"]
 
 # -- HTML -----------------------------------------------------------------------------------------------
 
