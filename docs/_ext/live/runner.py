@@ -1,0 +1,374 @@
+"""Run one notebook in a kernel of its own, and say which file, line and cell failed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode, from_dict
+
+from live import kernel
+from live.notebook import Cell, Notebook, NotebookError
+
+#: Folders of a checkout that are not the project: nothing in them makes an execution stale.
+NOT_THE_PROJECT = ("build", ".git", ".nox")
+
+# Seconds for what takes a fraction of one, unless the machine is overloaded.
+_PATIENCE = 60
+
+# What a kernel inherits of this machine. Everything else could change what a cell prints, or worse: proxies
+# and the credentials of a cloud account must never reach an example.
+_INHERITED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIRTUAL_ENV", "SYSTEMROOT")
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_CHAINED = re.compile(r"The above exception was the direct cause|During handling of the above exception")
+
+# What Jupyter logs is said by a NotebookError, in a sentence.
+_quiet = logging.getLogger("live.jupyter")
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A named set of packages in which notebooks run.
+
+    :param name: the name that notebooks state in ``live.environments``.
+    :param python: the interpreter; it needs ipykernel.
+    :param paths: folders for ``PYTHONPATH``, relative to the project's root.
+    :param variables: further environment variables of the kernels.
+    """
+
+    name: str = "default"
+    python: str = sys.executable
+    paths: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """Version of the interpreter, such as ``3.11.9``."""
+        return str(self._described["python"])
+
+    @property
+    def packages(self) -> dict[str, str]:
+        """Exact version of every installed distribution, looked up once."""
+        return dict(self._described["packages"])
+
+    @cached_property
+    def _described(self) -> dict[str, Any]:
+        if self.python == sys.executable:
+            return kernel.describe()
+        command = [self.python, kernel.__file__, "--describe"]
+        described = subprocess.run(command, check=True, capture_output=True, env=_inherited())
+        return dict(json.loads(described.stdout))
+
+    @cached_property
+    def settings(self) -> str:
+        """Digest of what else decides what a cell prints: paths, variables and the kernel's own script."""
+        script = Path(kernel.__file__).read_text(encoding="utf-8")
+        variables = [f"{name}={value}" for name, value in sorted(self.variables.items())]
+        parts = [script, *self.paths, *variables]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    def kernel_variables(self, root: Path, scratch: Path) -> dict[str, str]:
+        """Give all variables of a kernel: the same on every machine, and without any secret of this one.
+
+        :param root: the project's folder.
+        :param scratch: a folder of this kernel's own, for its home and its temporary files.
+        :returns: the variables.
+        """
+        home = scratch / "home"
+        return {
+            **_inherited(),
+            "HOME": str(home),
+            "USERPROFILE": str(home),
+            "IPYTHONDIR": str(home / "ipython"),
+            "TMPDIR": str(scratch / "tmp"),
+            "TEMP": str(scratch / "tmp"),
+            "TMP": str(scratch / "tmp"),
+            "LC_ALL": "C.UTF-8",
+            "TZ": "UTC",
+            "COLUMNS": "80",
+            "PYTHONUTF8": "1",
+            "PYTHONHASHSEED": "0",
+            "PYTHONPATH": os.pathsep.join(str(root / path) for path in self.paths),
+            "AWS_CONFIG_FILE": str(home / "aws-config"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(home / "aws-credentials"),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **self.variables,
+        }
+
+
+@dataclass(frozen=True)
+class Run:
+    """What running a notebook gave.
+
+    :param outputs: for each code cell its outputs, as nbformat holds them.
+    :param used: the project's files that the cells used, relative to the root, each with its state when it
+        was first used (see :func:`live.kernel.state`). A listed folder has a slash at its end.
+    """
+
+    outputs: tuple[list[NotebookNode], ...]
+    used: dict[str, str]
+
+
+async def run(
+    notebook: Notebook, environment: Environment, root: Path, scratch: Path, skip: Iterable[Path]
+) -> Run:
+    """Run a notebook from top to bottom in an ordinary kernel, in the notebook's own folder.
+
+    :param notebook: the notebook.
+    :param environment: the packages to run it with.
+    :param root: the project's folder: use and change of files in it is noted.
+    :param scratch: a folder for this run, to be made. Those of simultaneous runs are side by side in one.
+    :param skip: folders inside the root that are not part of the project.
+    :returns: the outputs, and the files that were used.
+    :raises NotebookError: if a cell fails, doesn't raise what it must, takes too long or ends the kernel, or
+        if the notebook leaves a changed file in the project. The cells behind it are not run.
+    """
+    folder = notebook.path.parent
+    before = _listing(folder)
+    async with _kernel(notebook, environment, root, scratch, skip) as (manager, client):
+        cells = [{"cell_type": "code", "source": cell.source, "metadata": {}} for cell in notebook.cells]
+        node = from_dict({"cells": cells})  # type: ignore[no-untyped-call]
+        jupyter = _jupyter(node, manager, client, notebook.timeout)
+        for cell, code in zip(notebook.cells, node.cells, strict=True):
+            try:
+                await _run_cell(jupyter, notebook, cell, code)
+            except DeadKernelError:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    # nbclient takes a cancelled execution, as by Ctrl-C, for a dead kernel.
+                    raise asyncio.CancelledError from None
+                raise await _died(notebook, cell, manager, scratch) from None
+        if not await manager.is_alive():
+            raise await _died(notebook, notebook.cells[-1], manager, scratch)
+    used = dict(_noted(scratch, "used"))
+    _check_leftovers(notebook, root, scratch, _listing(folder) - before)
+    return Run(tuple(_settled(code.outputs) for code in node.cells), used)
+
+
+@asynccontextmanager
+async def _kernel(
+    notebook: Notebook, environment: Environment, root: Path, scratch: Path, skip: Iterable[Path]
+) -> AsyncIterator[tuple[AsyncKernelManager, AsyncKernelClient]]:
+    """Start a kernel, and kill it with all its children at the end, whatever happened."""
+    for name in ("home", "tmp"):
+        (scratch / name).mkdir(parents=True)
+    command = [environment.python, kernel.__file__, f"--root={root}", f"--log={scratch / 'used.jsonl'}"]
+    command += [f"--skip={folder}" for folder in (*(root / name for name in NOT_THE_PROJECT), *skip)]
+    manager = AsyncKernelManager(
+        kernel_spec_manager=_OneKernel(command),
+        connection_file=str(scratch / "kernel.json"),
+        # Without encryption ipykernel prints a line of warning for each kernel.
+        transport_encryption="auto",
+        log=_quiet,
+    )
+    client = None
+    try:
+        try:
+            with (scratch / "kernel.log").open("wb") as log:
+                await manager.start_kernel(
+                    cwd=str(notebook.path.parent),
+                    env=environment.kernel_variables(root, scratch),
+                    # Cells' output comes through Jupyter's channels. This is what the process itself says.
+                    stdout=log,
+                    stderr=log,
+                )
+            client = manager.client()
+            client.start_channels()
+            await client.wait_for_ready(timeout=_PATIENCE)
+        except (OSError, RuntimeError) as error:
+            said = _last_line(scratch / "kernel.log") or str(error)
+            reason = f"The kernel did not start with {environment.python}: {said}"
+            raise NotebookError(notebook.path, 1, None, reason) from None
+        client.allow_stdin = False
+        yield manager, client
+    finally:
+        if client is not None:
+            client.stop_channels()
+        await manager.shutdown_kernel(now=True)
+
+
+class _OneKernel(KernelSpecManager):
+    """Knows one kernel, by its command, so that none needs to be installed."""
+
+    def __init__(self, command: list[str]) -> None:
+        super().__init__(log=_quiet)
+        self._spec = KernelSpec(
+            argv=[*command, "-f", "{connection_file}"],
+            display_name="Python 3",
+            language="python",
+            metadata={"supported_encryption": ["curve"]},
+        )
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        return self._spec
+
+
+def _jupyter(
+    node: NotebookNode, manager: AsyncKernelManager, client: AsyncKernelClient, timeout: int
+) -> NotebookClient:
+    def keep_reply(cell: NotebookNode, execute_reply: dict[str, Any], **_: Any) -> None:
+        # Some failures, such as SystemExit, are in the reply only and not among the outputs.
+        cell["reply"] = execute_reply["content"]
+
+    jupyter = NotebookClient(
+        node,
+        km=manager,
+        timeout=timeout,
+        # Whether an error is expected is decided here, by its name.
+        allow_errors=True,
+        # Better no output than half of it.
+        iopub_timeout=_PATIENCE,
+        raise_on_iopub_timeout=True,
+        coalesce_streams=False,
+        record_timing=False,
+        store_widget_state=False,
+        on_cell_executed=keep_reply,
+        log=_quiet,
+    )
+    jupyter.kc = client
+    return jupyter
+
+
+async def _run_cell(jupyter: NotebookClient, notebook: Notebook, cell: Cell, code: NotebookNode) -> None:
+    """Run one cell and check that it raises what it must, which is mostly nothing."""
+    try:
+        await jupyter.async_execute_cell(code, cell.index - 1)
+    except CellTimeoutError:
+        reason = (
+            f"The cell took longer than {notebook.timeout} seconds and was stopped. "
+            "Make it faster, or set live.timeout in the front matter."
+        )
+        raise NotebookError(notebook.path, cell.line, cell.label, reason) from None
+    reply = code.reply
+    raised = reply["ename"] if reply["status"] == "error" else None
+    if raised == cell.raises:
+        return
+    must = f"It must raise {cell.raises}. " if cell.raises else ""
+    if raised is None:
+        raise NotebookError(notebook.path, cell.line, cell.label, f"The cell raises nothing. {must}".strip())
+    line, source = _place(cell, reply)
+    where = f" in the line `{source}`" if source else ""
+    reason = f"The cell fails{where}. {must}It raised {raised}: {reply['evalue']}"
+    raise NotebookError(notebook.path, line, cell.label, reason)
+
+
+def _place(cell: Cell, reply: Mapping[str, Any]) -> tuple[int, str]:
+    """Find the line of a cell at which an exception left it.
+
+    :param cell: the cell that raised.
+    :param reply: the kernel's reply with the traceback as IPython prints it.
+    :returns: the line in the notebook's file and its text; the cell's first line and no text if the traceback
+        doesn't tell.
+    """
+    traceback = _COLOUR.sub("", "\n".join(reply["traceback"]))
+    # Of chained exceptions, the last one left the cell. Its outermost frame stands first.
+    frame = re.search(rf"Cell In ?\[{cell.index}\], line (\d+)", _CHAINED.split(traceback)[-1])
+    lines = cell.source.splitlines()
+    if frame is None or int(frame[1]) > len(lines):
+        return cell.line, ""
+    return cell.source_line + int(frame[1]) - 1, lines[int(frame[1]) - 1].strip()
+
+
+async def _died(notebook: Notebook, cell: Cell, manager: AsyncKernelManager, scratch: Path) -> NotebookError:
+    """Say how a kernel ended that nobody ended."""
+    status = await manager.provisioner.poll() if manager.provisioner else None
+    how = "without a status"
+    if status is not None:
+        how = f"by {signal.Signals(-status).name}" if status < 0 else f"with exit status {status}"
+    said = _last_line(scratch / "kernel.log")
+    reason = f"The kernel ended {how} while the cell ran." + (f" Its last words: {said}" if said else "")
+    return NotebookError(notebook.path, cell.line, cell.label, reason)
+
+
+def _check_leftovers(notebook: Notebook, root: Path, scratch: Path, appeared: set[str]) -> None:
+    """Raise an error if the project's files are no longer as they were before the run.
+
+    What the kernel's process itself did was noted. What programs did that it started is seen in the
+    notebook's folder only, where a file that no other running notebook noted counts as this one's.
+
+    :param appeared: names that are new in the notebook's folder.
+    """
+    folder = notebook.path.parent.resolve()
+    changes = {
+        path: before
+        for path, before in _noted(scratch, "changed")
+        if kernel.state(str(root / path)) != before
+    }
+    noted_by_all = {root / path for run in scratch.parent.iterdir() for path, _ in _noted(run, "changed")}
+    for name in appeared:
+        if folder / name not in noted_by_all and folder.is_relative_to(root):
+            changes[(folder / name).relative_to(root).as_posix()] = kernel.ABSENT
+    if changes:
+        listed = ", ".join(
+            f"{path} was {'left behind' if before == kernel.ABSENT else 'changed'}"
+            for path, before in sorted(changes.items())
+        )
+        reason = f"The notebook must leave no trace, but {listed}. Let it work in a temporary folder."
+        raise NotebookError(notebook.path, 1, None, reason)
+
+
+def _listing(folder: Path) -> set[str]:
+    """Give the names in a folder, but for caches and what may come of a person's editing meanwhile."""
+    names = (path.name for path in folder.iterdir())
+    return {name for name in names if not name.startswith((".", "__")) and not name.endswith((".md", "~"))}
+
+
+def _noted(scratch: Path, what: str) -> list[tuple[str, str]]:
+    """Read what a kernel noted: each path with its state at the time."""
+    log = scratch / "used.jsonl"
+    if not log.exists():
+        return []
+    lines = (json.loads(line) for line in log.read_bytes().splitlines())
+    return [(path, state) for kind, path, state in lines if kind == what]
+
+
+def _settled(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Join neighbouring streams: in how many pieces and in which order they arrive is a matter of luck.
+
+    Both streams are flushed before any other output. So what stands between two of those may be ordered,
+    standard output first.
+    """
+    settled: list[NotebookNode] = []
+    streams: dict[str, NotebookNode] = {}
+    for output in outputs:
+        if output.output_type != "stream":
+            settled += [streams.pop(name) for name in sorted(streams, reverse=True)]
+            settled.append(output)
+        elif output.name in streams:
+            streams[output.name].text += output.text
+        else:
+            streams[output.name] = output
+    return settled + [streams[name] for name in sorted(streams, reverse=True)]
+
+
+def _inherited() -> dict[str, str]:
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
+
+
+def _last_line(path: Path) -> str:
+    """Give the last line of a log that says anything, or nothing."""
+    if not path.exists():
+        return ""
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
