@@ -108,6 +108,7 @@ def test_upload_survives_a_reload_and_nothing_survives_the_server(clone: Path, t
         assert after.partition("?")[0] == before.partition("?")[0]
         assert requests.get(after, timeout=10).ok
         assert "GET /media/" not in server.printed
+        assert server.printed.count("Uploads go to") == 1
         assert any(temporary.iterdir())
     assert server.process.returncode == 0
     assert not any(temporary.iterdir())
