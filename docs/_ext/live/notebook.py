@@ -210,7 +210,7 @@ class _Reader:
         tokens = get_parser().parse(text + "\n")
         environments, timeout = self._front_matter(tokens)
         title = self._title(tokens)
-        cells = self._cells(tokens, text.splitlines())
+        cells = self._cells(tokens, f"{text}\n".split("\n"))
         if self.errors:
             return None
         node = jupytext.reads(text, fmt="md:myst")
@@ -288,7 +288,7 @@ class _Reader:
             if token.level:
                 reason = "A code cell inside a list or a quotation is never executed. Move it out."
                 self._fail(line, label, reason)
-            if not lines[token.map[1] - 1].strip().startswith(token.markup):
+            elif not lines[token.map[1] - 1].strip().startswith(token.markup):
                 self._fail(line, label, f"The cell is never closed. End it with a line `{token.markup}`.")
             language = token.info.removeprefix(CODE_DIRECTIVE).strip()
             if language not in _LANGUAGES:
