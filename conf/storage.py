@@ -49,7 +49,7 @@ RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 # Two letters first: eu-central-1 and us-gov-west-1 are regions, website-eu-central-1 is another kind of host.
 AWS_REGION = r"[a-z]{2}(?:-[a-z]+)+-[0-9]+"
 AWS_HOST = re.compile(
-    rf"(?:(?P<bucket>.+)\.)?s3(?:[.-](?P<region>{AWS_REGION}))?\.amazonaws\.com", re.ASCII | re.IGNORECASE
+    rf"(?:(?P<bucket>.+)\.)?s3(?:[.-](?P<region>{AWS_REGION}))?\.amazonaws\.com", re.IGNORECASE
 )
 
 # Where providers put the region in a host. A name with hyphens, such as fr-par, ch-dk-2 or us-west-002, is

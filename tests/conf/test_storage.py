@@ -238,6 +238,8 @@ BAD: list[tuple[Any, str]] = [
     ("s3://KEY:SECRET@media.exämple.com/", BAD_HOST),
     ("s3+http:///media/", BAD_HOST),
     ("s3+http://127.0.0.256/media/", BAD_HOST),
+    (f"s3+http://{'a.' * 127}a/media/", BAD_HOST),
+    ("s3://KEY:SECRET@media.ſ3.amazonaws.com/", BAD_HOST),
     ("s3+http://[::1/media/", BAD_HOST),
     ("s3+http://[localhost]/media/", BAD_HOST),
     ("s3+http://[fe80::1%25eth0]/media/", BAD_HOST),
