@@ -29,7 +29,8 @@ def of_notebooks(notebooks: Mapping[str, Notebook], executions: Mapping[str, Exe
     files = {}
     for name, execution in executions.items():
         node = notebooks[name].with_outputs(execution)
-        files[f"{name}.ipynb"] = (nbformat.writes(node) + "\n").encode()
+        written = nbformat.writes(node)  # type: ignore[no-untyped-call]
+        files[f"{name}.ipynb"] = f"{written}\n".encode()
         files[f"{name}.py"] = jupytext.writes(node, fmt="py:percent").encode()
     return files
 
@@ -47,7 +48,7 @@ def bundled(root: Path, patterns: Iterable[str], readme: str) -> dict[str, bytes
     for pattern in patterns:
         found = [path for path in root.glob(pattern) if path.is_file() and "__pycache__" not in path.parts]
         if not found:
-            raise ValueError(f"live_bundle: no file matches “{pattern}” below {root.name}. Mend or remove it in conf.py.")
+            raise ValueError(f"live_bundle in conf.py: “{pattern}” matches no file below {root.name}.")
         files |= {path.relative_to(root).as_posix(): path.read_bytes() for path in found}
     return files
 

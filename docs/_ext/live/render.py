@@ -12,11 +12,14 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import imagesize
 from docutils import nodes
+from jupyter_sphinx.ast import JupyterCellNode
 from nbconvert.filters import strip_ansi
+from nbformat import NotebookNode, from_dict
+from sphinx.application import Sphinx
+from sphinx.util.images import get_image_size
 
 from live.downloads import write_if_changed
 from live.notebook import Cell
@@ -30,8 +33,13 @@ _CHAINED = re.compile(
     r"|During handling of the above exception, another exception occurred):\n+"
 )
 _CELL_FRAME = re.compile(r"^\s*Cell In\s?\[(\d+)\], line (\d+)", re.MULTILINE)
+_XML_PROLOGUE = re.compile(r"\A\s*(?:<\?xml.*?\?>\s*)?(?:<!DOCTYPE.*?>\s*)?", re.DOTALL)
 _RULE = re.compile(r"\A-{5,}\n")
 _LIBRARY = re.compile(r"^(File )\S*?[\\/](?:site-packages|python3\.\d+)[\\/](?!site-packages)", re.MULTILINE)
+
+
+class CellNode(JupyterCellNode):  # type: ignore[misc]
+    """A cell of an executed notebook, which the attributes ``notebook`` and ``cell`` (its number) name."""
 
 
 class Folded(nodes.container):
@@ -42,16 +50,16 @@ class Folded(nodes.container):
 
 
 def visit_container(self: Any, node: nodes.Element) -> None:
-    """Begin a cell like any container; ``self`` is a builder's translator, here and below."""
+    """Begin a cell as any container; ``self`` is a builder's translator, here and below."""
     self.visit_container(node)
 
 
 def depart_container(self: Any, node: nodes.Element) -> None:
-    """End a cell."""
+    """End what began like a container."""
     self.depart_container(node)
 
 
-def visit_anchored_latex(self: Any, node: nodes.Element) -> None:
+def visit_cell_latex(self: Any, node: nodes.Element) -> None:
     """Begin a cell in LaTeX, whose containers would drop the anchor that quotations link to."""
     for anchor in node["ids"]:
         self.body.append(self.hypertarget(anchor, anchor=False))
@@ -65,11 +73,6 @@ def visit_folded(self: Any, node: Folded) -> None:
     self.visit_container(node)
 
 
-def depart_folded(self: Any, node: Folded) -> None:
-    """End a part that HTML would fold."""
-    self.depart_container(node)
-
-
 def visit_folded_html(self: Any, node: Folded) -> None:
     """Begin a folded part."""
     self.body.append(self.starttag(node, "details"))
@@ -81,12 +84,36 @@ def depart_folded_html(self: Any, node: Folded) -> None:
     self.body.append("</details>\n")
 
 
-def text_of(data: str | list[str]) -> str:
-    """Return the text of one entry of a MIME bundle, which nbformat may have split into lines."""
-    return data if isinstance(data, str) else "".join(data)
+def folded(node: nodes.Element, summary: str) -> Folded:
+    """Fold a part of a cell away in HTML.
+
+    :param node: the part.
+    :param summary: what the reader clicks.
+    """
+    return Folded("", node, summary=summary, html_only=False, classes=["live-folded"])
 
 
-def plain(output: dict[str, Any]) -> dict[str, Any]:
+def add_nodes(app: Sphinx) -> None:
+    """Tell Sphinx how each builder renders our nodes."""
+    as_container = (visit_container, depart_container)
+    as_folded = (visit_folded, depart_container)
+    in_latex = (visit_cell_latex, depart_container)
+    in_html = (visit_folded_html, depart_folded_html)
+    app.add_node(CellNode, html=as_container, latex=in_latex, text=as_container, man=as_container)
+    app.add_node(Folded, html=in_html, latex=as_folded, text=as_folded, man=as_folded)
+
+
+def without_colours(text: str) -> str:
+    """Return a text without a terminal's control codes."""
+    return cast(str, strip_ansi(text))  # type: ignore[no-untyped-call]
+
+
+def plain_title(title: str) -> str:
+    """Return a title without Markdown's signs for code and emphasis."""
+    return title.translate(str.maketrans("", "", "`*"))
+
+
+def plain(output: NotebookNode) -> NotebookNode:
     """Return a copy of an output as jupyter-sphinx is to render it: without pictures and terminal colours.
 
     :param output: an output of nbformat 4.
@@ -94,16 +121,13 @@ def plain(output: dict[str, Any]) -> dict[str, Any]:
     """
     copy = dict(output)
     if "text" in copy:
-        copy["text"] = strip_ansi(text_of(copy["text"]))
+        copy["text"] = without_colours(copy["text"])
     if "data" in copy:
-        copy["data"] = {
-            mimetype: text_of(data) if mimetype.startswith("text/") else data
-            for mimetype, data in copy["data"].items()
-            if not mimetype.startswith("image/")
-        }
-        if "text/plain" in copy["data"]:
-            copy["data"]["text/plain"] = strip_ansi(copy["data"]["text/plain"])
-    return copy
+        data = {kind: content for kind, content in copy["data"].items() if not kind.startswith("image/")}
+        if "text/plain" in data:
+            data["text/plain"] = without_colours(data["text/plain"])
+        copy["data"] = data
+    return cast(NotebookNode, from_dict(copy))  # type: ignore[no-untyped-call]
 
 
 def shorten_paths(traceback: str, root: Path) -> str:
@@ -115,13 +139,13 @@ def shorten_paths(traceback: str, root: Path) -> str:
     """
     prefixes = [str(root)]
     if root.is_relative_to(Path.home()):
-        prefixes.append(os.path.join("~", root.relative_to(Path.home())))
+        prefixes.append(str("~" / root.relative_to(Path.home())))
     for prefix in prefixes:
         traceback = traceback.replace(prefix + os.sep, "")
     return _LIBRARY.sub(r"\1", traceback)
 
 
-def error_node(output: dict[str, Any], source: str, root: Path) -> nodes.Element:
+def error_node(output: NotebookNode, source: str, root: Path) -> nodes.Element:
     """Return an exception as the reader needs it: the own line, the last line, and the rest folded away.
 
     Of chained exceptions the last one raised counts, because that is the one that stopped the cell.
@@ -131,7 +155,7 @@ def error_node(output: dict[str, Any], source: str, root: Path) -> nodes.Element
     :param root: the project's root, to shorten paths.
     :returns: a container of class ``live-error``.
     """
-    full = _RULE.sub("", strip_ansi("\n".join(output["traceback"]))).strip("\n")
+    full = _RULE.sub("", without_colours("\n".join(output["traceback"]))).strip("\n")
     full = shorten_paths(full, root)
     last = _CHAINED.split(full)[-1]
     error = nodes.container(classes=["output", "live-error"])
@@ -141,8 +165,9 @@ def error_node(output: dict[str, Any], source: str, root: Path) -> nodes.Element
         code["highlight_args"] = {"linenostart": number}
         error += code
     kind, rest = _last_line(last, output)
+    name = nodes.inline("", kind, classes=["live-error-name"])
     error += nodes.literal_block(
-        "", "", nodes.strong("", kind), nodes.Text(rest), language="none", classes=["live-error-message"]
+        "", "", name, nodes.Text(rest), language="none", classes=["live-error-message"]
     )
     if "File " in last or last != full:
         traceback = nodes.literal_block(full, full, language="ipythontb", classes=["live-traceback"])
@@ -163,15 +188,15 @@ def _own_lines(traceback: str, source: str) -> Iterator[tuple[int, str]]:
             yield position, lines[position - 1].strip()
 
 
-def _last_line(traceback: str, output: dict[str, Any]) -> tuple[str, str]:
+def _last_line(traceback: str, output: NotebookNode) -> tuple[str, str]:
     """Return the exception's name and the rest of its last line, or lines if its message has several."""
     kind = output["ename"]
     found = re.findall(rf"^{re.escape(kind)}(:.*)?\Z", traceback, re.MULTILINE | re.DOTALL)
-    return kind, found[-1].rstrip() if found else f": {strip_ansi(output['evalue'])}"
+    return kind, found[-1].rstrip() if found else f": {without_colours(output['evalue'])}"
 
 
 def picture_nodes(
-    output: dict[str, Any], cell: Cell, number: int, folder: Path, srcdir: Path
+    output: NotebookNode, cell: Cell, number: int, folder: Path, srcdir: Path
 ) -> dict[str, nodes.Element]:
     """Return a node for each picture in an output's MIME bundle.
 
@@ -185,22 +210,23 @@ def picture_nodes(
     shown: dict[str, nodes.Element] = {}
     for mimetype, data in output.get("data", {}).items():
         if mimetype == SVG:
-            svg = re.sub(r"\A\s*(?:<\?xml.*?\?>\s*)?(?:<!DOCTYPE.*?>\s*)?", "", text_of(data), flags=re.DOTALL)
-            shown[SVG] = nodes.raw("", svg, format="html", classes=["output", "image_svg"])
+            shown[SVG] = nodes.raw(
+                "", _XML_PROLOGUE.sub("", data), format="html", classes=["output", "image_svg"]
+            )
         elif mimetype in PICTURES:
-            picture = base64.b64decode(text_of(data))
+            picture = base64.b64decode(data)
             digest = hashlib.sha256(picture).hexdigest()[:12]
             path = folder / f"cell-{cell.label}-{number}-{digest}{PICTURES[mimetype]}"
             write_if_changed(path, picture)
-            metadata = output.get("metadata", {})
-            details = {**metadata, **metadata.get(mimetype, {})}
-            width, height = imagesize.get(path)
+            said = {**output.metadata, **output.metadata.get(mimetype, {})}
+            width, height = get_image_size(path) or (None, None)
+            size = {"width": said.get("width", width), "height": said.get("height", height)}
             shown[mimetype] = nodes.image(
                 uri="/" + Path(os.path.relpath(path, srcdir)).as_posix(),
-                alt=details.get("alt", f"Output of cell {cell.label}"),
-                width=str(details.get("width", width)),
-                height=str(details.get("height", height)),
+                alt=said.get("alt", f"Output of cell {cell.label}"),
                 # Sphinx would link every picture that has a size to itself.
                 classes=["output", "image_file", "no-scaled-link"],
+                # Both or neither, so that nothing moves when the picture arrives and it isn't distorted.
+                **{name: str(pixels) for name, pixels in size.items() if all(size.values())},
             )
     return shown
