@@ -11,7 +11,8 @@ What is noted, each file in the state in which the kernel first met it:
   come first on the import path,
 * folders that are listed,
 * files and folders that are about to be written, moved or deleted, which is a fault unless it is undone
-  (see :mod:`live.runner`).
+  (see :mod:`live.runner`),
+* that something was started which may write files unnoticed: another program, or SQLite.
 
 What is not: files opened by other programs that a cell starts, by SQLite or by native libraries, and
 questions that open nothing, such as ``os.path.exists``.
@@ -44,6 +45,8 @@ FOLDER = "folder"
 _CACHES = frozenset({"__pycache__", ".ipynb_checkpoints"})
 
 _DISTRIBUTION_FINDERS = frozenset({"importlib.metadata", "importlib_metadata", "pkg_resources"})
+
+_STARTS = frozenset({"os.exec", "os.posix_spawn", "os.system", "sqlite3.connect", "subprocess.Popen"})
 
 # Audit events that change files, and which of their arguments are the files' paths.
 _CHANGES = {
@@ -94,8 +97,9 @@ def describe() -> dict[str, Any]:
 class Tracer:
     """An audit hook that writes to a log which of the project's files are used.
 
-    Each line of the log is a JSON list: ``["used", path, state]`` or ``["changed", path, state before]``,
-    with the path relative to the root. However the process ends, the log is complete up to that moment.
+    Each line of the log is a JSON list: ``["used", path, state]``, ``["changed", path, state before]`` or
+    ``["started", audit event, ""]``. Paths are relative to the root. However the process ends, the log is
+    complete up to that moment.
 
     :param root: the project's folder; files outside it are not noted.
     :param log: file to append to.
@@ -145,6 +149,8 @@ class Tracer:
                 # installed distributions. Those are known by their versions.
                 if sys._getframe(1).f_globals.get("__name__") not in _DISTRIBUTION_FINDERS:
                     self._note("used", "." if args[0] is None else args[0], listing=True)
+            elif event in _STARTS:
+                self._write("started", event, "")
             else:
                 for position in _CHANGES.get(event, ()):
                     self._note("changed", args[position])
@@ -160,8 +166,10 @@ class Tracer:
         if (what, relative + ending) not in self._noted:
             self._noted.add((what, relative + ending))
             with self.paused():
-                line = json.dumps([what, relative + ending, state(absolute + ending)])
-            os.write(self._log, line.encode() + b"\n")
+                self._write(what, relative + ending, state(absolute + ending))
+
+    def _write(self, *line: str) -> None:
+        os.write(self._log, json.dumps(line).encode() + b"\n")
 
     def _relative(self, path: str) -> str | None:
         """Give the path below the root with forward slashes, or ``None`` if it is not the project's."""

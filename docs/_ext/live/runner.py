@@ -305,7 +305,7 @@ def _check_leftovers(notebook: Notebook, root: Path, scratch: Path, appeared: se
     """Raise an error if the project's files are no longer as they were before the run.
 
     What the kernel's process itself did was noted. What programs did that it started is seen in the
-    notebook's folder only, where a file that no other running notebook noted counts as this one's.
+    notebook's folder only. If several running notebooks started programs, a file there may be any one's.
 
     :param appeared: names that are new in the notebook's folder.
     """
@@ -315,10 +315,10 @@ def _check_leftovers(notebook: Notebook, root: Path, scratch: Path, appeared: se
         for path, before in _noted(scratch, "changed")
         if kernel.state(str(root / path)) != before
     }
-    noted_by_all = {root / path for run in scratch.parent.iterdir() for path, _ in _noted(run, "changed")}
-    for name in appeared:
-        if folder / name not in noted_by_all and folder.is_relative_to(root):
-            changes[(folder / name).relative_to(root).as_posix()] = kernel.ABSENT
+    if _noted(scratch, "started") and folder.is_relative_to(root):
+        noted_by_any = {path for run in scratch.parent.iterdir() for path, _ in _noted(run, "changed")}
+        paths = {(folder / name).relative_to(root).as_posix() for name in appeared}
+        changes.update(dict.fromkeys(paths - noted_by_any, kernel.ABSENT))
     if changes:
         listed = ", ".join(
             f"{path} was {'left behind' if before == kernel.ABSENT else 'changed'}"
@@ -329,9 +329,9 @@ def _check_leftovers(notebook: Notebook, root: Path, scratch: Path, appeared: se
 
 
 def _listing(folder: Path) -> set[str]:
-    """Give the names in a folder, but for caches and what may come of a person's editing meanwhile."""
+    """Give the names in a folder, but for caches and for what a person may be editing meanwhile."""
     names = (path.name for path in folder.iterdir())
-    return {name for name in names if not name.startswith((".", "__")) and not name.endswith((".md", "~"))}
+    return {name for name in names if not name.startswith((".", "__")) and not name.endswith(".md")}
 
 
 def _noted(scratch: Path, what: str) -> list[tuple[str, str]]:
