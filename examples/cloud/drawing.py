@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from xml.sax.saxutils import escape, quoteattr
 
 #: The width of every drawing in its own units, so that letters have the same size in all of them.
-WIDTH = 480
+WIDTH = 440
 #: The free space at each side.
-MARGIN = 16
+MARGIN = 12
 
 TEXT = "var(--color-foreground-primary, #1b1f24)"
 MUTED = "var(--color-foreground-secondary, #5a5c63)"
@@ -146,7 +146,7 @@ def document(height: float, title: str, description: str, parts: Iterable[str]) 
         role="img",
         viewBox=f"0 0 {WIDTH} {_value(float(height))}",
         width="100%",
-        style="display:block;max-width:36rem;height:auto",
+        style="display:block;max-width:34rem;height:auto",
     )
 
 
@@ -155,8 +155,10 @@ class BarChart:
 
     :param title: what the chart shows.
     :param values: the counts by label, none negative, in the order of the bars.
+    :type values: dict[str, float]
     :param unit: what is counted, for example ``requests``.
     :param second: other values by the same labels, on a scale of their own, such as estimated seconds.
+    :type second: dict[str, float] or None
     :param second_unit: the unit of those.
     :param note: a line below the bars, for example at which latency the seconds were estimated.
     :raises ValueError: if there are no values, one is negative, or the labels of both series differ.
@@ -237,7 +239,7 @@ class BarChart:
         if self.note:
             parts.append(text(self.note, MARGIN, y, size=13, fill=MUTED))
             y += 24
-        return document(y - 16, self.title, ". ".join(self._lines()) + ".", parts)
+        return document(y - 12, self.title, ". ".join(self._lines()) + ".", parts)
 
 
 def _number(value: float) -> str:

@@ -25,9 +25,10 @@ from cloud.drawing import (
 #: How many files of a disk, and how many keys of a bucket, are named.
 NAMED = 6
 _COLUMNS = 3
-_GAP = 12
+_GAP = 10
 _LINE = 20
-_HEADER = 40
+_HEADER = 50
+_BUCKET_HEADER = 40
 _WIRES = 64
 
 
@@ -133,21 +134,21 @@ def svg(scene: Scene) -> str:
 
 def _card(card: Card, x: float, y: float, width: float, height: float) -> list[str]:
     lost = card.files is None
-    left, right, disk = x + 10, x + width - 10, y + _HEADER
+    left, disk = x + 10, y + _HEADER
     edge = PROBLEM if lost else LINE
     dashes = "stroke-dasharray:5 4" if lost else ""
     parts = [
         shape("rect", fill=PANEL, stroke=edge, style=dashes, x=x, y=y, width=width, height=height, rx=6),
-        text(shorten(card.name, int(width / 15)), left, y + 25, size=15, weight="bold"),
-        text("lost", right, y + 25, fill=PROBLEM, weight="bold", anchor="end")
+        text(shorten(card.name, int(width / 10)), left, y + 22, size=15, weight="bold"),
+        text("lost", left, y + 40, fill=PROBLEM, weight="bold")
         if lost
-        else text(f"release {card.release}", right, y + 25, size=12.5, fill=MUTED, anchor="end"),
+        else text(f"release {card.release}", left, y + 40, size=13, fill=MUTED),
         shape("path", stroke=edge, style=dashes, d=f"M{x:g} {disk:g}h{width:g}"),
     ]
     if card.files is None:
         corners = f"M{x:g} {disk:g}L{x + width:g} {y + height:g}M{x + width:g} {disk:g}L{x:g} {y + height:g}"
         return [*parts, shape("path", stroke=PROBLEM, d=corners)]
-    parts += [_cylinder(left, disk + 11), text("disk", left + 20, disk + 22, size=12.5, fill=MUTED)]
+    parts += [_cylinder(left, disk + 11), text("disk", left + 20, disk + 22, size=13, fill=MUTED)]
     names = _named(card.files, int((width - 20) / MONO_ADVANCE))
     return parts + _names(names, left, disk + 44, len(card.files) > NAMED)
 
@@ -170,7 +171,7 @@ def _wires(ends: list[tuple[float, list[float]]], bucket: float, elsewhere: str)
     if elsewhere:
         label = f"DEFAULT_STORAGE_DSN names {elsewhere}"
         return [
-            text(shorten(label, 64), middle, bucket - _WIRES / 2 + 5, size=12.5, fill=MUTED, anchor="middle")
+            text(shorten(label, 64), middle, bucket - _WIRES / 2 + 5, size=13, fill=MUTED, anchor="middle")
         ]
     meet = bucket - 40
     path = ""
@@ -187,7 +188,7 @@ def _wires(ends: list[tuple[float, list[float]]], bucket: float, elsewhere: str)
             "path", stroke=BRAND, style="stroke-width:1.75;stroke-linejoin:round", d=f"{path}V{bucket - 8:g}"
         ),
         shape("path", fill=BRAND, d=f"M{middle - 5.5:g} {bucket - 10:g}h11l-5.5 9z"),
-        text("DEFAULT_STORAGE_DSN", middle + 14, bucket - 16, size=12.5, fill=MUTED),
+        text("DEFAULT_STORAGE_DSN", middle + 14, bucket - 16, size=13, fill=MUTED),
     ]
 
 
@@ -199,16 +200,16 @@ def _bucket(scene: Scene, y: float) -> tuple[list[str], float]:
     # In columns of three, so that the picture stays low.
     half = NAMED // 2
     columns = [names[:half], names[half:]] if len(names) > half else [names]
-    height: float = _HEADER + 10 + _LINE * max(1, *map(len, columns))
+    height: float = _BUCKET_HEADER + 10 + _LINE * max(1, *map(len, columns))
     parts = [
         shape("rect", fill=PANEL, stroke=LINE, x=MARGIN, y=y, width=width, height=height, rx=6),
         shape("path", fill=SURFACE, stroke=BRAND, style="stroke-width:1.5", d=_pail(left, y + 11)),
-        text("bucket", left + 24, y + 25, size=12.5, fill=MUTED),
+        text("bucket", left + 24, y + 25, size=13, fill=MUTED),
         text(shorten(scene.bucket, 40), left + 70, y + 25, size=15, weight="bold"),
     ]
     for number, some in enumerate(columns):
         more = len(scene.keys) > NAMED and number == 1
-        parts += _names(some, left + number * column, y + _HEADER + 12, more)
+        parts += _names(some, left + number * column, y + _BUCKET_HEADER + 12, more)
     return parts, height
 
 

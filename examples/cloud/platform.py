@@ -6,15 +6,15 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import django
 from django.apps import apps
-from django.core.files.storage import Storage
 
 from cloud import aws, picture, process
+from cloud.drawing import shorten
 from cloud.requests import RequestLog, observed, recorded, unrecorded
 from conf.storage import parse, storage_entry
 
@@ -35,12 +35,13 @@ class Instance:
     """
 
     def __init__(self, name: str, release: int, environment: dict[str, str], disk: Path) -> None:
+        #: Its name, such as ``web-1``.
         self.name = name
+        #: The number of the deploy that it belongs to, from 1.
         self.release = release
         self._environment = environment
         self._disk = disk
         self._gone = ""
-        self._opened: dict[str, Storage] = {}
         self._blocks: list[ExitStack] = []
         storage = parse(environment["DEFAULT_STORAGE_DSN"])
         self._media = disk / (storage.path or MEDIA).lstrip("/")
@@ -95,7 +96,7 @@ class Instance:
         entries = process.entries_for(self._environment["DEFAULT_STORAGE_DSN"], self._disk)
         with ExitStack() as block:
             block.enter_context(aws.environment(self._environment))
-            block.enter_context(process.using(entries, self._opened, self._media))
+            block.enter_context(process.using(entries, self._media))
             self._blocks.append(block.pop_all())
         return self
 
@@ -155,6 +156,7 @@ class Cloud:
     def __init__(
         self, bucket: str = "media", region: str = "eu-central-1", *, dsn: str = "", **environment: str
     ) -> None:
+        #: The storage DSN of the bucket.
         self.dsn = dsn or f"s3://testing:testing@{bucket}.s3.{region}.amazonaws.com/"
         self._storage = storage_entry(self.dsn)["OPTIONS"]
         if "bucket_name" not in self._storage:
@@ -178,10 +180,12 @@ class Cloud:
             )
             stack.enter_context(observed())
             self._disks = Path(stack.enter_context(_directory()))
+            #: A boto3 S3 client that reaches the bucket.
             self.client: Any = aws.client(self._storage)
             aws.create_bucket(self.client, self.bucket)
+            stack.callback(process.forget_storages)
             if apps.ready:
-                stack.enter_context(process.using(process.entries_for(self.dsn), {}))
+                stack.enter_context(process.using(process.entries_for(self.dsn)))
             self._stack = stack.pop_all()
         Cloud._open = self
         atexit.register(self.close)
@@ -315,17 +319,14 @@ class Cloud:
         self._served = chosen.name
         return chosen
 
-    @contextmanager
-    def requests(self) -> Iterator[RequestLog]:
+    def requests(self) -> AbstractContextManager[RequestLog]:
         """Log the S3 requests of a ``with`` block, whoever sends them: boto3, django-storages or you.
 
-        Blocks may be nested: each log holds all that happened within its block.
-
-        :returns: the log, which can be read after the block too.
+        ``as`` gives the :class:`RequestLog`. Blocks may be nested: each log holds all that happened within its
+        block. It can be read after it too.
         """
         self._check()
-        with recorded() as log:
-            yield log
+        return recorded()
 
     def close(self) -> None:
         """Remove all disks, end moto's part and put environment and Django back. A second call does nothing.
@@ -364,7 +365,7 @@ class Cloud:
         elif self._place(deployed) == self._place(self._storage):
             target = ""
         else:
-            target = f"another bucket, {deployed['bucket_name']}"
+            target = f"the other bucket {shorten(deployed['bucket_name'], 20)}"
         cards = tuple(self._instances[name]._card() for name in self._names())
         return picture.Scene(cards, self.bucket, self.keys, target)
 

@@ -26,6 +26,10 @@ _replaced: list[Entries] = []
 # The DSN with which the project read its settings, once it is known.
 _loaded: list[str] = []
 
+# The storages that were made from each STORAGES. Instances that share a bucket share the connection to
+# it too: making one takes longer than most of what the examples do with it.
+_opened: list[tuple[Entries, dict[str, Storage]]] = []
+
 
 def remember_dsn() -> None:
     """Note the DSN with which Django's settings were read, while the environment still tells."""
@@ -67,14 +71,13 @@ def _on_disk(entry: dict[str, Any], disk: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def using(entries: Entries, opened: dict[str, Storage], media_root: Path | None = None) -> Iterator[None]:
+def using(entries: Entries, media_root: Path | None = None) -> Iterator[None]:
     """Let Django use other storages in a block.
 
     Fields that name no storage follow, because they hold ``default_storage``; so does easy-thumbnails. A
     storage object that a field made when its class was read, through a callable, stays what it is.
 
     :param entries: what ``STORAGES`` says in the block.
-    :param opened: the storages that were made from these entries before, and those that the block will make.
     :param media_root: the ``MEDIA_ROOT`` in the block, if it is another.
     """
     handler, lazy = vars(storages), vars(default_storage)
@@ -89,7 +92,7 @@ def using(entries: Entries, opened: dict[str, Storage], media_root: Path | None 
     try:
         _change(changes)
         # Not through the signal for STORAGES: on Django 4.2 that way loses the OPTIONS.
-        handler.update(_backends=entries, backends=entries, _storages=opened)
+        handler.update(_backends=entries, backends=entries, _storages=_storages_of(entries))
         lazy["_wrapped"] = storages["default"]
         _renew_thumbnail_storage()
         yield
@@ -103,6 +106,20 @@ def using(entries: Entries, opened: dict[str, Storage], media_root: Path | None 
             thumbnails.thumbnail_default_storage = thumbnail_storage  # type: ignore[attr-defined]
         else:
             _renew_thumbnail_storage()
+
+
+def _storages_of(entries: Entries) -> dict[str, Storage]:
+    """Return the storages that were made from these entries before, which Django adds to as it makes more."""
+    for known, made in _opened:
+        if known == entries:
+            return made
+    _opened.append((entries, {}))
+    return _opened[-1][1]
+
+
+def forget_storages() -> None:
+    """Let go of all storages that were made for deploys."""
+    _opened.clear()
 
 
 def _change(values: Mapping[str, Any]) -> None:

@@ -78,21 +78,23 @@ class RequestLog:
         sizes: Counter[str] = Counter()
         for request in self._requests:
             sizes[request.operation] += request.bytes
+        head = "".join(
+            f'<th scope="col" style="text-align:{side}">{name}</th>'
+            for name, side in (("Operation", "left"), ("Requests", "right"), ("Bytes", "right"))
+        )
         rows = "".join(
             _row(operation, count, sizes[operation]) for operation, count in self.operations.items()
         )
         return (
-            '<table class="cloud-requests">'
-            f"<caption>{escape(repr(self))}</caption>"
-            '<thead><tr><th scope="col">Operation</th><th scope="col" style="text-align:right">Requests</th>'
-            '<th scope="col" style="text-align:right">Bytes</th></tr></thead>'
-            f"<tbody>{rows}</tbody><tfoot>{_row('Total', len(self), self.bytes)}</tfoot></table>"
+            f'<table class="cloud-requests"><caption>{escape(repr(self))}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
+            f"<tfoot>{_row('Total', len(self), self.bytes)}</tfoot></table>"
         )
 
 
 def _row(name: str, count: int, size: int) -> str:
     cells = "".join(f'<td style="text-align:right">{number:,}</td>' for number in (count, size))
-    return f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>'
+    return f'<tr><th scope="row" style="text-align:left">{escape(name)}</th>{cells}</tr>'
 
 
 @contextmanager
