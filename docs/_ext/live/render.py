@@ -32,6 +32,7 @@ _CHAINED = re.compile(
     r"\n+(?:The above exception was the direct cause of the following exception"
     r"|During handling of the above exception, another exception occurred):\n+"
 )
+_FRAME = re.compile(r"^(?:File |\s*Cell In)", re.MULTILINE)
 _CELL_FRAME = re.compile(r"^\s*Cell In\s?\[(\d+)\], line (\d+)", re.MULTILINE)
 _XML_PROLOGUE = re.compile(r"\A\s*(?:<\?xml.*?\?>\s*)?(?:<!DOCTYPE.*?>\s*)?", re.DOTALL)
 _RULE = re.compile(r"\A-{5,}\n")
@@ -137,12 +138,7 @@ def shorten_paths(traceback: str, root: Path) -> str:
     :param root: the project's root; files below it are named relative to it.
     :returns: the text with paths relative to ``root``, to ``site-packages`` or to Python's own library.
     """
-    prefixes = [str(root)]
-    if root.is_relative_to(Path.home()):
-        prefixes.append(str("~" / root.relative_to(Path.home())))
-    for prefix in prefixes:
-        traceback = traceback.replace(prefix + os.sep, "")
-    return _LIBRARY.sub(r"\1", traceback)
+    return _LIBRARY.sub(r"\1", traceback.replace(f"{root}{os.sep}", ""))
 
 
 def error_node(output: NotebookNode, source: str, root: Path) -> nodes.Element:
@@ -159,7 +155,8 @@ def error_node(output: NotebookNode, source: str, root: Path) -> nodes.Element:
     full = shorten_paths(full, root)
     last = _CHAINED.split(full)[-1]
     error = nodes.container(classes=["output", "live-error"])
-    for number, line in _own_lines(last, source):
+    own_lines = list(_own_lines(last, source))
+    for number, line in own_lines:
         code = nodes.literal_block(line, line, language="ipython3", classes=["live-error-line"])
         code["linenos"] = True
         code["highlight_args"] = {"linenostart": number}
@@ -169,7 +166,7 @@ def error_node(output: NotebookNode, source: str, root: Path) -> nodes.Element:
     error += nodes.literal_block(
         "", "", name, nodes.Text(rest), language="none", classes=["live-error-message"]
     )
-    if "File " in last or last != full:
+    if len(_FRAME.findall(full)) > len(own_lines):
         traceback = nodes.literal_block(full, full, language="ipythontb", classes=["live-traceback"])
         error += Folded("", traceback, summary="Full traceback", html_only=True, classes=["live-folded"])
     return error

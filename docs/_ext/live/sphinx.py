@@ -20,7 +20,6 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
 from sphinx.transforms import SphinxTransform
-from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.osutil import relative_uri
@@ -185,12 +184,12 @@ class DressCells(SphinxTransform):
 
     def refine(self, shown: CellOutputNode, outputs: list[NotebookNode], cell: Cell) -> None:
         """Replace exceptions and add pictures, which :func:`live.render.plain` kept from jupyter-sphinx."""
-        root, folder = domain_of(self.env).root, self.app.doctreedir / "pictures"
+        root, folder = domain_of(self.env).root, self.env.doctreedir / "pictures"
         for number, (rough, output) in enumerate(zip(list(shown.children), outputs, strict=True), 1):
             if output["output_type"] == "error":
                 shown.replace(rough, render.error_node(output, cell.source, root))
             elif isinstance(rough, MimeBundleNode):
-                pictures = render.picture_nodes(output, cell, number, folder, self.app.srcdir)
+                pictures = render.picture_nodes(output, cell, number, folder, self.env.srcdir)
                 rough.extend(pictures.values())
                 rough["mimetypes"].extend(pictures)
 
@@ -223,31 +222,6 @@ class LabelTabs(SphinxTransform):
             if label in ("Broken", "Correct"):
                 tab["classes"].append(f"live-tab-{label.lower()}")
             panels[tab["aria-controls"]]["data-label"] = label
-
-
-class AddDownloads(SphinxPostTransform):
-    """Offer the downloads at the top of a notebook's page, where they are written: in HTML."""
-
-    default_priority = 800
-    formats = ("html",)
-
-    def run(self, **kwargs: Any) -> None:
-        """Insert the links behind the page's title."""
-        docname = self.env.current_document.docname
-        name = notebook_of(self.config, docname)
-        title = next(self.document.findall(nodes.title), None)
-        if name not in domain_of(self.env).executions or title is None:
-            return
-        files = [f"{name}.ipynb", f"{name}.py"]
-        if self.config.live_bundle:
-            files.append(self.config.live_bundle_name)
-        here = self.app.builder.get_target_uri(docname)
-        bar = nodes.paragraph("", "Download ", classes=["live-downloads"])
-        for file in files:
-            uri = relative_uri(here, f"{downloads.FOLDER}/{file}")
-            bar.append(addnodes.download_reference("", "", nodes.literal("", file), refuri=uri))
-            bar.append(nodes.Text(" "))
-        title.parent.insert(title.parent.index(title) + 1, bar)
 
 
 def executed_with(execution: Execution, packages: list[str]) -> str:
@@ -334,6 +308,24 @@ def pages_to_read(
     return domain_of(env).outdated()
 
 
+def add_downloads(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Offer the downloads behind the title of a notebook's page, where they are written: in HTML."""
+    name = notebook_of(app.config, docname)
+    title = next(doctree.findall(nodes.title), None)
+    if app.builder.format != "html" or name not in domain_of(app.env).executions or title is None:
+        return
+    files = [f"{name}.ipynb", f"{name}.py"]
+    if app.config.live_bundle:
+        files.append(app.config.live_bundle_name)
+    here = app.builder.get_target_uri(docname)
+    bar = nodes.paragraph("", "Download ", classes=["live-downloads"])
+    for file in files:
+        uri = relative_uri(here, f"{downloads.FOLDER}/{file}")
+        bar.append(addnodes.download_reference("", "", nodes.literal("", file), refuri=uri))
+        bar.append(nodes.Text(" "))
+    title.parent.insert(title.parent.index(title) + 1, bar)
+
+
 def drop_unwanted_assets(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
@@ -412,18 +404,18 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("live", QuotedCell)
     for transform in (PrepareLookUp, DressCells, LabelTabs):
         app.add_transform(transform)
-    app.add_post_transform(AddDownloads)
     render.add_nodes(app)
     app.connect("config-inited", use_own_look)
     app.connect("builder-inited", execute)
     app.connect("env-get-outdated", pages_to_read)
+    app.connect("doctree-resolved", add_downloads)
     # After all others, which may still add what is to be dropped.
     app.connect("html-page-context", drop_unwanted_assets, priority=999)
     app.connect("build-finished", finish)
     # After the theme's style sheets and those of other extensions.
     app.add_css_file("live.css", priority=900)
-    # jupyter-sphinx says "executing" of each page that it reads, which is no longer so, and nbconvert names each
-    # file that it writes for jupyter-sphinx, which nobody needs.
+    # jupyter-sphinx says "executing" of each page that it reads, which is no longer so, and nbconvert names
+    # each file that it writes for jupyter-sphinx, which nobody needs.
     standard_logging.getLogger("sphinx.jupyter_sphinx").addFilter(
         lambda record: not str(record.msg).startswith("executing ")
     )
