@@ -38,6 +38,9 @@ autodoc_typehints_description_target = "documented"
 myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline"]
 myst_heading_anchors = 3
 
+# Types of Python's and Django's own have their documentation elsewhere, and a build must not need the network.
+nitpick_ignore_regex = [("py:.*", r"(collections|pathlib|django)\..*")]
+
 sphinx_tabs_disable_tab_closing = True
 
 # -- Notebooks ------------------------------------------------------------------------------------------
@@ -61,6 +64,7 @@ live_show_packages = ["django", "django-storages", "easy-thumbnails", "django-fi
 
 html_theme = "furo"
 html_title = project
+html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 templates_path = ["_templates"]
 html_copy_source = False
