@@ -224,7 +224,6 @@ class Cloud:
         if not apps.ready:
             os.environ.setdefault("DJANGO_SETTINGS_MODULE", "conf.settings")
             django.setup()
-            process.remember_dsn()
 
     def start(self, name: str = "") -> Instance:
         """Start an instance of the current deploy, with an empty disk.
@@ -322,8 +321,8 @@ class Cloud:
     def requests(self) -> AbstractContextManager[RequestLog]:
         """Log the S3 requests of a ``with`` block, whoever sends them: boto3, django-storages or you.
 
-        ``as`` gives the :class:`RequestLog`. Blocks may be nested: each log holds all that happened within its
-        block. It can be read after it too.
+        ``as`` gives the :class:`RequestLog`. Blocks may be nested: each log holds all that happened within
+        its block. It can be read after it too.
         """
         self._check()
         return recorded()

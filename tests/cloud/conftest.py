@@ -1,5 +1,8 @@
 """A cloud for each test, closed after it."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 
@@ -9,6 +12,20 @@ import pytest
 from cloud import Cloud
 
 LOCAL = "file:///app/media/?url=%2Fmedia%2F"
+
+
+def run(program: str, **environment: str) -> str:
+    """Run a program in a Python of its own, in which nobody has set Django up, and return what it printed."""
+    inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    result = subprocess.run(
+        [sys.executable, "-W", "error::ResourceWarning", "-c", program],
+        env=inherited | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.stderr == ""
+    return result.stdout
 
 
 @pytest.fixture(autouse=True, scope="package")

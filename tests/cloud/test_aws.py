@@ -127,12 +127,17 @@ def server() -> Iterator[str]:
 
 
 def test_a_server_on_this_machine_answers_for_itself(server: str) -> None:
-    dsn = f"s3+http://testing:testing@{server}/uploads/"
+    # In its first region, S3 lets you create a bucket twice.
+    dsn = f"s3+http://testing:testing@{server}/uploads/?region=eu-central-1"
     with Cloud(dsn=dsn) as cloud, cloud.requests() as log, cloud.start():
         default_storage.save("cat.jpg", ContentFile(b"Meow"))
         assert default_storage.open("cat.jpg").read() == b"Meow"
         assert repr(log) == "5 requests: 3 HeadObject, 1 PutObject, 1 GetObject"
         assert log.bytes == 8
+        with cloud.requests() as log, pytest.raises(cloud.client.exceptions.NoSuchKey):
+            cloud.client.get_object(Bucket=cloud.bucket, Key="dog.jpg")
+        # The server explains why, at some length.
+        assert log.bytes == 0
     # Its bucket is not the cloud's to empty.
     with Cloud(dsn=dsn) as cloud:
         assert cloud.keys == ("cat.jpg",)

@@ -125,7 +125,7 @@ def test_every_instance_is_drawn_within_the_picture(count: int) -> None:
     boxes = rects[1:]
     for number, (x, y, w, h) in enumerate(boxes):
         for left, top, wide, high in boxes[number + 1 :]:
-            assert x + w <= left or left + wide <= x or y + h <= top or top + high <= y
+            assert x + w < left or left + wide < x or y + h < top or top + high < y
 
 
 def test_many_files_are_counted_and_long_names_lose_their_middle() -> None:

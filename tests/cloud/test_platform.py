@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,9 +10,7 @@ from django.core.files.storage import default_storage
 
 from cloud import Cloud, InstanceGone
 from conf.storage import StorageDSNError
-from tests.cloud.conftest import LOCAL
-
-ROOT = Path(__file__).parents[2]
+from tests.cloud.conftest import LOCAL, run
 
 
 def names(cloud: Cloud) -> list[str]:
@@ -253,15 +249,7 @@ with instance:
         print(file.read())
 print(instance.disk.parent)
 """
-    environment = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
-    result = subprocess.run(
-        [sys.executable, "-W", "error::ResourceWarning", "-c", program],
-        env=environment | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'examples'}"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    keys, sentence, content, directory = result.stdout.splitlines()
+    keys, sentence, content, directory = run(program).splitlines()
     assert keys == "('cat.jpg',)"
     assert sentence == (
         "Django is not set up yet, so that no code can run on web-1. Call cloud.setup() first."
@@ -269,4 +257,3 @@ print(instance.disk.parent)
     assert content == "b'Meow'"
     # Nobody closed the cloud: the end of the process did.
     assert not Path(directory).exists()
-    assert result.stderr == ""

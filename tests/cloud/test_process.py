@@ -14,7 +14,7 @@ from django.db import models
 from PIL import Image
 
 from cloud import Cloud
-from tests.cloud.conftest import LOCAL
+from tests.cloud.conftest import LOCAL, run
 
 
 def save(name: str, content: bytes = b"Meow") -> str:
@@ -162,12 +162,12 @@ def test_thumbnails_follow_the_deploy(local_cloud: Cloud) -> None:
     with local_cloud["web-1"] as web_1:
         name = thumbnail()
         assert web_1.files == ("cat.png", name)
+    assert sys.modules["easy_thumbnails.storage"].__dict__["thumbnail_default_storage"] is before
     local_cloud.redeploy(DEFAULT_STORAGE_DSN=local_cloud.dsn)
     with local_cloud["web-1"] as web_1:
         name = thumbnail()
         assert web_1.files == ()
     assert local_cloud.keys == ("cat.png", name)
-    assert sys.modules["easy_thumbnails.storage"].__dict__["thumbnail_default_storage"] is before
 
 
 def test_easy_thumbnails_may_be_imported_on_an_instance(
@@ -222,6 +222,47 @@ def test_storages_are_made_once_for_each_instance(cloud: Cloud) -> None:
         with cloud["web-1"]:
             seen.append(storages["default"])
     assert seen[0] is seen[1]
+
+
+def test_no_storage_outlives_its_cloud() -> None:
+    seen: list[Storage] = []
+    for _ in range(2):
+        with Cloud() as cloud, cloud.start():
+            seen.append(storages["default"])
+    assert seen[0] is not seen[1]
+
+
+def test_a_project_that_was_set_up_before_the_cloud_follows_it_all_the_same() -> None:
+    program = """
+import django
+django.setup()
+from django.core.files.storage import default_storage
+from cloud import Cloud
+print(default_storage.bucket.name)
+for bucket in ("photos", "films"):
+    with Cloud(bucket=bucket) as cloud, cloud.start():
+        print(default_storage.bucket.name)
+print(default_storage.bucket.name)
+"""
+    before = {"DEFAULT_STORAGE_DSN": "s3://testing:testing@before.s3.amazonaws.com/"}
+    assert run(program, DJANGO_SETTINGS_MODULE="conf.settings", **before) == "before\nphotos\nfilms\nbefore\n"
+
+
+@pytest.mark.parametrize("between", ["", "cloud.close()"])
+def test_a_project_that_was_set_up_in_a_cloud_follows_the_next(between: str) -> None:
+    program = f"""
+import django
+from cloud import Cloud
+cloud = Cloud(bucket="photos")
+django.setup()
+from django.core.files.storage import default_storage
+print(default_storage.bucket.name)
+{between}
+cloud = Cloud(bucket="films")
+with cloud.start():
+    print(default_storage.bucket.name)
+"""
+    assert run(program, DJANGO_SETTINGS_MODULE="conf.settings") == "photos\nfilms\n"
 
 
 def test_a_field_with_a_storage_of_its_own_keeps_it(cloud: Cloud, tmp_path: Path) -> None:
