@@ -100,8 +100,17 @@ class Instance:
             self._blocks.append(block.pop_all())
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         self._blocks.pop().close()
+        if isinstance(error, OSError):
+            self._name_as_seen(error)
+
+    def _name_as_seen(self, error: OSError) -> None:
+        """Let an error name a file as code on the instance knows it: from the root of the instance's disk."""
+        for attribute in ("filename", "filename2"):
+            path = getattr(error, attribute)
+            if isinstance(path, str | Path) and Path(path).is_relative_to(self._disk):
+                setattr(error, attribute, f"/{Path(path).relative_to(self._disk).as_posix()}")
 
     def __repr__(self) -> str:
         return picture.line(self._card())

@@ -87,6 +87,19 @@ def test_each_instance_has_a_disk_of_its_own(cloud: Cloud) -> None:
     assert cloud["web-2"].files == ()
 
 
+def test_an_error_names_a_file_as_the_instance_sees_it(local_cloud: Cloud) -> None:
+    instance = local_cloud.start("web-1")
+    elsewhere = Path(__file__).parent / "no-such-file"
+    with pytest.raises(FileNotFoundError) as error, instance:
+        default_storage.open("letter.txt")
+    seen = f"/{instance.media.relative_to(instance.disk).as_posix()}/letter.txt"
+    assert error.value.filename == seen
+    assert str(error.value).endswith(f"{seen}'")
+    with pytest.raises(FileNotFoundError) as error, instance:
+        elsewhere.open()
+    assert error.value.filename == str(elsewhere)
+
+
 def test_a_lost_instance_is_gone_with_its_disk(cloud: Cloud) -> None:
     cloud.scale(2)
     lost, disk = cloud["web-1"], cloud["web-1"].disk
