@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import shutil
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import furo
 import jupyter_sphinx.execute
 import nbclient
 import nbformat
@@ -423,6 +425,20 @@ def test_own_style_sheet_comes_instead_of_those_that_are_white(built):
     sheets = [link["href"] for link in built.page("guide").select("link[rel=stylesheet]")]
     assert any("live.css" in sheet for sheet in sheets)
     assert not [sheet for sheet in sheets if "jupyter-sphinx.css" in sheet or "tabs.css" in sheet]
+
+
+def test_style_sheet_has_no_colours_of_its_own():
+    """Whatever isn't one of Furo's variables would be wrong in either the light or the dark mode."""
+    sheet = (STATIC / "live.css").read_text(encoding="utf-8")
+    assert re.findall(r"#[0-9a-fA-F]{3,8}\b|rgba?\(|hsla?\(|\bwhite\b|\bblack\b|@import|url\(", sheet) == []
+    used, own = (
+        set(re.findall(r"var\((--[\w-]+)", sheet)),
+        set(re.findall(r"^\s*(--live-[\w-]+):", sheet, re.M)),
+    )
+    theme = (Path(furo.__file__).parent / "theme/furo/static/styles/furo.css").read_text(encoding="utf-8")
+    # Furo takes the colours of code from the style of Pygments, into each page.
+    missing = {name for name in used - own if f"{name}:" not in theme} - {"--color-code-background"}
+    assert missing == set()
 
 
 # -- Downloads ----------------------------------------------------------------------------------------------
