@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
+# Where a virtual environment has its interpreter.
+PYTHON = "Scripts/python.exe" if os.name == "nt" else "bin/python"
 
 
 def run_pinned_nox(arguments: list[str]) -> int:
@@ -29,7 +31,7 @@ def run_pinned_nox(arguments: list[str]) -> int:
     # The name holds what would make the environment unusable: the interpreter and the pins.
     key = hashlib.sha256(lock.read_bytes() + sys.version.encode() + sys.base_prefix.encode()).hexdigest()[:12]
     folder = ROOT / ".nox" / f"nox-{key}"
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    python = folder / PYTHON
     ready = folder / "ready"
     if not ready.exists():
         print(f"Setting up nox in {folder.relative_to(ROOT)} …", file=sys.stderr)
@@ -48,6 +50,8 @@ if __name__ == "__main__":
         sys.exit(f"nox could not be set up: «{' '.join(map(str, error.cmd))}» failed. See its message above.")
     except KeyboardInterrupt:
         sys.exit(130)
+
+import tomllib
 
 import nox
 
@@ -72,6 +76,10 @@ STRICT = [
     "--fail-on-warning",  # … and a warning fails the build,
     "--keep-going",  # but only at the end, so that you see them all
 ]
+
+# What verifies the notebooks besides requirements.txt: the table in environments.toml, by name.
+LISTS = ROOT / "requirements" / "environments"
+ENVIRONMENTS = tomllib.loads((LISTS / "environments.toml").read_text(encoding="utf-8"))
 
 
 def install(session: nox.Session, *locks: str) -> None:
@@ -104,6 +112,78 @@ def site(session: nox.Session) -> None:
     """Execute the notebooks and build the site into build/html; any warning is an error."""
     install(session, "requirements.txt")
     session.run("sphinx-build", *SPHINX, *STRICT, "docs", "build/html", *session.posargs)
+
+
+@nox.session
+def verify(session: nox.Session) -> None:
+    """Execute the notebooks afresh, compare with what is recorded; -- NAME for one environment, not all."""
+    in_environments(session, "verify")
+
+
+@nox.session
+def accept(session: nox.Session) -> None:
+    """Execute the notebooks afresh and record what they print; -- NAME for one environment, not all."""
+    in_environments(session, "accept")
+
+
+def in_environments(session: nox.Session, command: str) -> None:
+    """Run a command of the engine in each environment, or in those that the session's arguments name.
+
+    :param session: the session. It ends with an error if the command fails in any of them, after the last.
+    :param command: ``verify`` or ``accept``.
+    """
+    known = ["default", *ENVIRONMENTS]
+    unknown = [name for name in session.posargs if name not in known]
+    if unknown:
+        session.error(f"There is no environment {', '.join(unknown)}. There are: {', '.join(known)}.")
+    install(session, "requirements.txt")
+    failed = []
+    for name in session.posargs or known:
+        options = [f"--environment={name}"]
+        if name in ENVIRONMENTS:
+            python = environment_python(session, name)
+            if python is None:
+                continue
+            options.append(f"--python={python}")
+        try:
+            session.run("python", "-m", "live", command, *options, env={"PYTHONPATH": "docs/_ext"})
+        except nox.command.CommandFailed:
+            failed.append(name)
+    if failed:
+        session.error(f"{command} failed in {', '.join(failed)}; see above.")
+
+
+def environment_python(session: nox.Session, name: str) -> Path | None:
+    """Make the virtual environment of an environment, unless it is there from an earlier run.
+
+    :param session: a session, whose pip installs.
+    :param name: a name in :data:`ENVIRONMENTS`.
+    :returns: its interpreter; ``None`` if this machine has no Python that will do, which is said, and in CI
+        is an error.
+    """
+    lock = LISTS / f"{name}.txt"
+    wanted: list[str] = ENVIRONMENTS[name]["python"]
+    folder = ROOT / ".nox" / "environments" / name
+    python, ready = folder / PYTHON, folder / "ready"
+    key = hashlib.sha256(lock.read_bytes() + " ".join(wanted).encode()).hexdigest()
+    if ready.exists() and ready.read_text() == key and python.exists():
+        return python
+    options = ["--quiet", "--clear", "--no-seed", *(f"--python=cpython{version}" for version in wanted)]
+    command = [sys.executable, "-m", "virtualenv", *options, folder]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "failed to find interpreter" in made.stdout + made.stderr:
+        problem = f"{name}: not verified here, needs Python {' or '.join(wanted)}."
+        if "CI" in os.environ:
+            session.error(problem)
+        session.warn(problem)
+        return None
+    if made.returncode:
+        session.error(f"{name}: its virtual environment can't be made. {made.stderr or made.stdout}")
+    # Without their dependencies, because the lock lists all of them but for those left out on purpose.
+    checks = ["--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps"]
+    session.run("python", "-m", "pip", "--python", str(python), "install", *checks, "-r", str(lock))
+    ready.write_text(key)
+    return python
 
 
 @nox.session
@@ -147,25 +227,41 @@ def links(session: nox.Session) -> None:
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Resolve requirements.in and requirements/*.in into lock files; -- --upgrade takes newer releases."""
+    """Resolve all lists (*.in) into lock files (*.txt); -- --upgrade takes newer releases."""
     install(session, "requirements/lock.txt")
-    # requirements.in first: the other lists are constrained by its lock.
-    lists = [Path("requirements.in"), *sorted(Path("requirements").glob("*.in"))]
-    for requirements in lists:
-        session.run(
-            "uv",
-            "pip",
-            "compile",
-            "--quiet",
-            "--universal",  # one lock for every platform …
-            "--python-version=3.11",  # … and for this Python and all newer ones,
-            "--fork-strategy=fewest",  # with the same versions on each of them wherever that is possible
-            "--generate-hashes",
-            "--no-header",
-            "--no-emit-index-url",
-            "--no-emit-find-links",
-            "--strip-extras",
-            *session.posargs,
-            f"--output-file={requirements.with_suffix('.txt')}",
-            str(requirements),
-        )
+    # requirements.in first: other lists are constrained by its lock.
+    for requirements in [Path("requirements.in"), *sorted(Path("requirements").glob("*.in"))]:
+        compile_lock(session, requirements, "3.11")
+    for name, environment in ENVIRONMENTS.items():
+        without = Path(session.create_tmp(), f"{name}-without.txt")
+        without.write_text("\n".join(environment.get("without", [])), encoding="utf-8")
+        requirements = (LISTS / f"{name}.in").relative_to(ROOT)
+        compile_lock(session, requirements, environment["python"][0], f"--excludes={without}")
+
+
+def compile_lock(session: nox.Session, requirements: Path, python: str, *options: str) -> None:
+    """Resolve one list into the lock beside it.
+
+    :param session: a session with uv.
+    :param requirements: the list, relative to the project's root.
+    :param python: the oldest Python for which the lock must hold.
+    :param options: further options for uv.
+    """
+    session.run(
+        "uv",
+        "pip",
+        "compile",
+        "--quiet",
+        "--universal",  # one lock for every platform …
+        f"--python-version={python}",  # … and for this Python and all newer ones,
+        "--fork-strategy=fewest",  # with the same versions on each of them wherever that is possible
+        "--generate-hashes",
+        "--no-header",
+        "--no-emit-index-url",
+        "--no-emit-find-links",
+        "--strip-extras",
+        *options,
+        *session.posargs,
+        f"--output-file={requirements.with_suffix('.txt')}",
+        str(requirements),
+    )
