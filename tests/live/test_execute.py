@@ -16,7 +16,7 @@ import pytest
 
 from live import kernel
 from live.execute import Execution, Store, execute_all, write_atomically
-from live.runner import Environment, Run
+from live.runner import Environment, Run, place
 from tests.live.conftest import FRONT_MATTER, Project
 
 ONE_SECOND = FRONT_MATTER.replace("60", "1")
@@ -62,7 +62,7 @@ def outcome(make_project, tmp_path_factory):
     project.write("b-listens", f"with open({str(pipe)!r}) as pipe:\n    print(pipe.read().strip())")
     project.write(
         "good",
-        "import logging, sys\nprint('one')\nprint('warned', file=sys.stderr)\nprint('two')",
+        "import sys\nprint('one', flush=True)\nprint('warned', file=sys.stderr, flush=True)\nprint('two')",
         "print('before')\ndisplay({'text/plain': 'shown'}, raw=True)\nprint('after')\n6 * 7",
         ":raises: KeyError\n:tags: [raises-exception]\nprint('first')\n{}['key']",
         "print('behind')",
@@ -82,16 +82,27 @@ def outcome(make_project, tmp_path_factory):
     project.write("asks", "input()")
     project.write("raises-nothing", ":raises: KeyError\n:tags: [raises-exception]\n1")
     project.write("raises-other", ":raises: LookupError\n:tags: [raises-exception]\n1\n{}['key']")
-    project.write("too-slow", ":name: forever\nwhile True:\n    pass", front=ONE_SECOND)
+    busy = "import time\nend = time.monotonic() + 30\nwhile time.monotonic() < end:\n    pass"
+    project.write("too-slow", f":name: busy\n{busy}", front=ONE_SECOND)
     project.write("dies", "print(1)", ":name: die\nimport os\nos._exit(3)")
     project.write("killed", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    # The first of these two waits until the second has left its file. Neither is charged with the other's.
+    left = pipe.with_name("left")
+    os.mkfifo(left)
+    project.write(
+        "leaves-by-program",
+        f"import os\nopen({str(left)!r}).read()\nos.system('echo > by-program.txt')",
+    )
     project.write(
         "leaves-file",
-        "open('left.txt', 'w').close()",
+        f"open('left.txt', 'w').close()\nopen({str(left)!r}, 'w').close()",
         "import os\nopen('gone.txt', 'w').close()\nos.remove('gone.txt')",
     )
-    project.write("leaves-by-program", "import os\nos.system('echo > by-program.txt')")
     project.file("examples/shared.txt", "old")
+    project.write(
+        "leaves-database",
+        "import sqlite3\nwith sqlite3.connect('../left.db') as base:\n    base.execute('create table t (a)')",
+    )
     project.write("changes-file", "with open('../shared.txt', 'a') as file:\n    print('new', file=file)")
     project.write("elsewhere", "1", front=FRONT_MATTER.replace("default", "django-4.2"))
     children = psutil.Process().children(recursive=True)
@@ -212,7 +223,7 @@ def test_kernel_runs_as_in_jupyterlab(outcome):
             "1",
             "The cell fails in the line `{}['key']`. It must raise LookupError. It raised KeyError: 'key'",
         ),
-        ("too-slow", 8, "forever", "The cell took longer than 1 seconds and was stopped."),
+        ("too-slow", 8, "busy", "The cell took longer than 1 seconds and was stopped."),
         ("dies", 12, "die", "The kernel ended with exit status 3 while the cell ran."),
         ("killed", 8, "1", "The kernel ended by SIGKILL while the cell ran."),
         (
@@ -228,6 +239,12 @@ def test_kernel_runs_as_in_jupyterlab(outcome):
             "The notebook must leave no trace, but examples/notebooks/by-program.txt was left behind. ",
         ),
         (
+            "leaves-database",
+            1,
+            None,
+            "The notebook must leave no trace, but examples/left.db was left behind. ",
+        ),
+        (
             "changes-file",
             1,
             None,
@@ -239,6 +256,18 @@ def test_a_failure_names_file_line_cell_and_reason(outcome, name, line, cell, re
     error = outcome[2][name]
     assert (error.path.name, error.line, error.cell) == (f"{name}.md", line, cell)
     assert error.reason.startswith(reason)
+
+
+def test_of_chained_exceptions_the_last_one_gives_the_line(project):
+    """Some versions of IPython give each of them a line of its own."""
+    project.write("a", "try:\n    1 / 0\nexcept ZeroDivisionError:\n    int('x')")
+    [cell] = project.read()[0].cells
+    traceback = (
+        "ZeroDivisionError\nCell \x1b[32mIn[1]\x1b[39m, line 2\nZeroDivisionError: division by zero\n\n"
+        "During handling of the above exception, another exception occurred:\n\n"
+        "ValueError\nCell In[1], line 4\nCell In[1], line 1\nValueError: x"
+    )
+    assert place(cell, {"traceback": traceback.split("\n")}) == (12, "int('x')")
 
 
 def test_failed_executions_are_not_stored(outcome):
@@ -262,7 +291,8 @@ def made(make_project):
     project.file("examples/data.txt", "some data")
     path = "import sys\nsys.path.append('../../lib')\n"
     project.write("imports", path + "from shop.prices import PRICE", ":name: show\nprint(PRICE)")
-    project.write("late", path + "def f():\n    import shop.prices\nf()")
+    project.file("lib/space/part.py", "")
+    project.write("late", path + "def f():\n    import shop.prices, space.part\nf()")
     project.write("lists", "import os\nprint(sorted(os.listdir('../../lib/shop/parts')))")
     project.write("misses", "try:\n    open('../local.txt')\nexcept FileNotFoundError:\n    print('none')")
     project.write("plain", "import importlib.metadata\nimportlib.metadata.version('ipykernel')")
@@ -348,7 +378,12 @@ def remove(path):
             add("lib/shop/parts/two.txt"), {"lists": ["lib/shop/parts/ changed"]}, id="file in listed folder"
         ),
         pytest.param(add("examples/notebooks/note.txt"), {}, id="file that nobody used"),
-        pytest.param(add("lib/shop/__pycache__/prices.cpython-311.pyc"), {}, id="cache"),
+        pytest.param(
+            add("lib/space/__init__.py"),
+            {"late": ["lib/space/__init__.py appeared"]},
+            id="namespace becomes a package",
+        ),
+        pytest.param(add("lib/shop/parts/__pycache__/a.pyc"), {}, id="cache"),
     ],
 )
 def test_a_change_executes_the_notebooks_concerned_and_no_other(again, change, expected):

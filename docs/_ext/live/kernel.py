@@ -12,10 +12,11 @@ What is noted, each file in the state in which the kernel first met it:
 * folders that are listed,
 * files and folders that are about to be written, moved or deleted, which is a fault unless it is undone
   (see :mod:`live.runner`),
-* that something was started which may write files unnoticed: another program, or SQLite.
+* SQLite's databases, which may be read and written,
+* that another program was started, which may write files unnoticed.
 
-What is not: files opened by other programs that a cell starts, by SQLite or by native libraries, and
-questions that open nothing, such as ``os.path.exists``.
+What is not: files opened by other programs that a cell starts or by native libraries, databases named by a
+URI, and questions that open nothing, such as ``os.path.exists``.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ _CACHES = frozenset({"__pycache__", ".ipynb_checkpoints"})
 
 _DISTRIBUTION_FINDERS = frozenset({"importlib.metadata", "importlib_metadata", "pkg_resources"})
 
-_STARTS = frozenset({"os.exec", "os.posix_spawn", "os.system", "sqlite3.connect", "subprocess.Popen"})
+_STARTS = frozenset({"os.exec", "os.posix_spawn", "os.system", "subprocess.Popen"})
 
 # Audit events that change files, and which of their arguments are the files' paths.
 _CHANGES = {
@@ -149,6 +150,10 @@ class Tracer:
                 # installed distributions. Those are known by their versions.
                 if sys._getframe(1).f_globals.get("__name__") not in _DISTRIBUTION_FINDERS:
                     self._note("used", "." if args[0] is None else args[0], listing=True)
+            elif event == "sqlite3.connect":
+                if not os.fsdecode(args[0]).startswith((":memory:", "file:")):
+                    self._note("changed", args[0])
+                    self._note("used", args[0])
             elif event in _STARTS:
                 self._write("started", event, "")
             else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import logging
@@ -147,6 +146,8 @@ async def run(
     folder = notebook.path.parent
     before = _listing(folder)
     async with _kernel(notebook, environment, root, scratch, skip) as (manager, client):
+        # A kernel that starts up asks a program or two about the machine.
+        programs = len(_noted(scratch, "started"))
         cells = [{"cell_type": "code", "source": cell.source, "metadata": {}} for cell in notebook.cells]
         node = from_dict({"cells": cells})  # type: ignore[no-untyped-call]
         jupyter = _jupyter(node, manager, client, notebook.timeout)
@@ -154,15 +155,13 @@ async def run(
             try:
                 await _run_cell(jupyter, notebook, cell, code)
             except DeadKernelError:
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():
-                    # nbclient takes a cancelled execution, as by Ctrl-C, for a dead kernel.
-                    raise asyncio.CancelledError from None
-                raise await _died(notebook, cell, manager, scratch) from None
+                # nbclient says so after Ctrl-C too; then the caller is cancelled and no longer listens.
+                raise await _died(notebook, cell, manager) from None
         if not await manager.is_alive():
-            raise await _died(notebook, notebook.cells[-1], manager, scratch)
+            raise await _died(notebook, notebook.cells[-1], manager)
     used = dict(_noted(scratch, "used"))
-    _check_leftovers(notebook, root, scratch, _listing(folder) - before)
+    appeared = _listing(folder) - before if len(_noted(scratch, "started")) > programs else set()
+    _check_leftovers(notebook, root, scratch, appeared)
     return Run(tuple(_settled(code.outputs) for code in node.cells), used)
 
 
@@ -178,8 +177,6 @@ async def _kernel(
     manager = AsyncKernelManager(
         kernel_spec_manager=_OneKernel(command),
         connection_file=str(scratch / "kernel.json"),
-        # Without encryption ipykernel prints a line of warning for each kernel.
-        transport_encryption="auto",
         log=_quiet,
     )
     client = None
@@ -189,7 +186,8 @@ async def _kernel(
                 await manager.start_kernel(
                     cwd=str(notebook.path.parent),
                     env=environment.kernel_variables(root, scratch),
-                    # Cells' output comes through Jupyter's channels. This is what the process itself says.
+                    # Cells' output comes through Jupyter's channels. What the process itself says, such as
+                    # ipykernel's warning about unencrypted TCP, matters only if it doesn't start.
                     stdout=log,
                     stderr=log,
                 )
@@ -217,7 +215,6 @@ class _OneKernel(KernelSpecManager):
             argv=[*command, "-f", "{connection_file}"],
             display_name="Python 3",
             language="python",
-            metadata={"supported_encryption": ["curve"]},
         )
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
@@ -267,13 +264,13 @@ async def _run_cell(jupyter: NotebookClient, notebook: Notebook, cell: Cell, cod
     must = f"It must raise {cell.raises}. " if cell.raises else ""
     if raised is None:
         raise NotebookError(notebook.path, cell.line, cell.label, f"The cell raises nothing. {must}".strip())
-    line, source = _place(cell, reply)
+    line, source = place(cell, reply)
     where = f" in the line `{source}`" if source else ""
     reason = f"The cell fails{where}. {must}It raised {raised}: {reply['evalue']}"
     raise NotebookError(notebook.path, line, cell.label, reason)
 
 
-def _place(cell: Cell, reply: Mapping[str, Any]) -> tuple[int, str]:
+def place(cell: Cell, reply: Mapping[str, Any]) -> tuple[int, str]:
     """Find the line of a cell at which an exception left it.
 
     :param cell: the cell that raised.
@@ -290,15 +287,13 @@ def _place(cell: Cell, reply: Mapping[str, Any]) -> tuple[int, str]:
     return cell.source_line + int(frame[1]) - 1, lines[int(frame[1]) - 1].strip()
 
 
-async def _died(notebook: Notebook, cell: Cell, manager: AsyncKernelManager, scratch: Path) -> NotebookError:
+async def _died(notebook: Notebook, cell: Cell, manager: AsyncKernelManager) -> NotebookError:
     """Say how a kernel ended that nobody ended."""
     status = await manager.provisioner.poll() if manager.provisioner else None
     how = "without a status"
     if status is not None:
         how = f"by {signal.Signals(-status).name}" if status < 0 else f"with exit status {status}"
-    said = _last_line(scratch / "kernel.log")
-    reason = f"The kernel ended {how} while the cell ran." + (f" Its last words: {said}" if said else "")
-    return NotebookError(notebook.path, cell.line, cell.label, reason)
+    return NotebookError(notebook.path, cell.line, cell.label, f"The kernel ended {how} while the cell ran.")
 
 
 def _check_leftovers(notebook: Notebook, root: Path, scratch: Path, appeared: set[str]) -> None:
@@ -307,7 +302,7 @@ def _check_leftovers(notebook: Notebook, root: Path, scratch: Path, appeared: se
     What the kernel's process itself did was noted. What programs did that it started is seen in the
     notebook's folder only. If several running notebooks started programs, a file there may be any one's.
 
-    :param appeared: names that are new in the notebook's folder.
+    :param appeared: names that are new in the notebook's folder, if the cells started programs.
     """
     folder = notebook.path.parent.resolve()
     changes = {
@@ -315,7 +310,7 @@ def _check_leftovers(notebook: Notebook, root: Path, scratch: Path, appeared: se
         for path, before in _noted(scratch, "changed")
         if kernel.state(str(root / path)) != before
     }
-    if _noted(scratch, "started") and folder.is_relative_to(root):
+    if folder.is_relative_to(root):
         noted_by_any = {path for run in scratch.parent.iterdir() for path, _ in _noted(run, "changed")}
         paths = {(folder / name).relative_to(root).as_posix() for name in appeared}
         changes.update(dict.fromkeys(paths - noted_by_any, kernel.ABSENT))
