@@ -52,6 +52,7 @@ live_root = ".."
 live_bundle = [
     "conf/**/*.py",
     "examples/manage.py",
+    "examples/notebooks/jupytext.toml",
     "examples/cloud/**/*.py",
     "examples/gallery/**/*",
     "requirements.txt",

@@ -314,7 +314,7 @@ class _Reader:
             source_line = line + 1 + len(token.content.splitlines()) - len(body)
             cells.append(Cell(index, name, source, line, raises, tags, source_line))
         if not fences:
-            self._fail(1, None, "The notebook has no code cell. Write one as ```{code-cell} python.")
+            self._fail(1, None, "The notebook has no code cell. Write one as ```{code-cell} ipython3.")
         return cells
 
     def _name(self, options: Mapping[str, Any], line: int, label: str, taken: dict[str, int]) -> str | None:
