@@ -1,15 +1,20 @@
-"""The command line: ``python -m live execute`` and ``python -m live list``."""
+"""The command line: ``python -m live execute``, ``list``, ``verify`` and ``accept``."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-from live.execute import Store, execute_all
+from live.execute import Execution, Store, execute_all
 from live.notebook import Notebook, NotebookError, read_all
 from live.runner import Environment
+from live.transcript import Difference
+from live.verify import Afresh, accept, painted, verify
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,20 +33,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = [name for name in options.names if name not in known]
     if unknown:
         parser.error(f"There is no notebook {', '.join(unknown)}. There are: {', '.join(sorted(known))}.")
+    unreadable = {error.path.stem for error in errors}
+    chosen = notebooks
     if options.names:
-        notebooks = [notebook for notebook in notebooks if notebook.name in options.names]
+        chosen = [notebook for notebook in notebooks if notebook.name in options.names]
         errors = [error for error in errors if error.path.stem in options.names]
     store = Store(options.store)
-    if options.command == "list":
-        _list(notebooks, store, options.root.resolve())
-    else:
-        try:
-            errors += _execute(notebooks, store, options.root, options.jobs)
-        except KeyboardInterrupt:
-            print("Interrupted. What was complete is kept.", file=sys.stderr)
-            return 130
+    try:
+        if options.command == "list":
+            _list(chosen, store, options.root.resolve())
+        elif options.command == "execute":
+            errors += _execute(chosen, store, options.root, options.jobs)
+        else:
+            environment = Environment(options.environment, _interpreter(options.python, parser))
+            if not errors and not any(environment.name in notebook.environments for notebook in chosen):
+                parser.error(f"None of these notebooks runs in an environment {environment.name}.")
+            executions, failed = execute_all(
+                chosen, Afresh(options.store), options.root, environment, options.jobs
+            )
+            compare = partial(verify, notebooks, executions, options.expected, environment.name, unreadable)
+            if options.command == "accept":
+                _accept(chosen, executions, compare(), options.expected, environment.name)
+            different = compare()
+            print(
+                f"Executed afresh: {len(executions)}, failed: {len(failed)}, differences: {len(different)}."
+            )
+            errors += failed + different
+    except KeyboardInterrupt:
+        print("Interrupted. What was complete is kept.", file=sys.stderr)
+        return 130
     for error in errors:
-        print(error, file=sys.stderr)
+        print(painted(error, sys.stderr), file=sys.stderr)
     return 1 if errors else 0
 
 
@@ -51,6 +73,31 @@ def _execute(
     executions, errors = execute_all(notebooks, store, root, jobs=jobs)
     print(f"{len(executions)} notebooks are up to date, {len(errors)} failed.")
     return errors
+
+
+def _accept(
+    notebooks: Sequence[Notebook],
+    executions: Mapping[str, Execution],
+    differences: Sequence[NotebookError],
+    expected: Path,
+    environment: str,
+) -> None:
+    for difference in differences:
+        if isinstance(difference, Difference):
+            print(painted(difference, sys.stdout))
+    changed = accept(notebooks, executions, expected, environment)
+    for path in changed:
+        print(f"{'recorded' if path.exists() else 'removed'} {path.as_posix()}")
+    if not changed:
+        print("Everything was recorded already.")
+
+
+def _interpreter(name: str, parser: argparse.ArgumentParser) -> str:
+    """Find an interpreter by path or name. Its path is absolute, because kernels start in other folders."""
+    found = shutil.which(name)
+    if found is None:
+        parser.error(f"There is no interpreter {name}. Say by --python which has the environment's packages.")
+    return os.path.abspath(found)  # noqa: PTH100 - a link to an interpreter is an environment of its own
 
 
 def _list(notebooks: Sequence[Notebook], store: Store, root: Path) -> None:
@@ -85,20 +132,53 @@ def _parser() -> argparse.ArgumentParser:
         help="the project's folder: a change of any file in it that a notebook used makes it stale "
         "(the current folder)",
     )
+    running = argparse.ArgumentParser(add_help=False)
+    running.add_argument("--jobs", type=_positive, metavar="N", help="how many at the same time (one a core)")
+    recorded = argparse.ArgumentParser(add_help=False)
+    recorded.add_argument(
+        "--environment",
+        default=Environment.name,
+        metavar="NAME",
+        help="name of the environment, as notebooks state it (%(default)s)",
+    )
+    recorded.add_argument(
+        "--python",
+        default=sys.executable,
+        metavar="PATH",
+        help="interpreter that has the environment's packages (this one)",
+    )
+    recorded.add_argument(
+        "--expected",
+        type=Path,
+        default=Path("examples/expected"),
+        metavar="DIR",
+        help="folder of the records (%(default)s)",
+    )
     parser = argparse.ArgumentParser(prog="python -m live", description="Execute the site's notebooks.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    execute = commands.add_parser(
+    commands.add_parser(
         "execute",
-        parents=[shared],
+        parents=[shared, running],
         help="execute the notebooks that are stale",
         description="Execute the notebooks that are stale, side by side, and keep their outputs.",
     )
-    execute.add_argument("--jobs", type=_positive, metavar="N", help="how many at the same time (one a core)")
     commands.add_parser(
         "list",
         parents=[shared],
         help="say which notebooks are stale, and why",
         description="Say which notebooks are stale, and why. Nothing is executed.",
+    )
+    commands.add_parser(
+        "verify",
+        parents=[shared, running, recorded],
+        help="execute notebooks afresh, and compare what they put out with the record",
+        description="Execute notebooks afresh, side by side, and compare what they put out with the record.",
+    )
+    commands.add_parser(
+        "accept",
+        parents=[shared, running, recorded],
+        help="execute notebooks afresh, and record what they put out",
+        description="Execute notebooks afresh, side by side, and record what they put out, unless they fail.",
     )
     return parser
 
