@@ -139,7 +139,8 @@ def in_environments(session: nox.Session, command: str) -> None:
     install(session, "requirements.txt")
     failed = []
     for name in session.posargs or known:
-        options = [f"--environment={name}"]
+        lock = LISTS / f"{name}.txt" if name in ENVIRONMENTS else ROOT / "requirements.txt"
+        options = [f"--environment={name}", f"--lock={lock}"]
         if name in ENVIRONMENTS:
             python = environment_python(session, name)
             if python is None:

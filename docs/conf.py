@@ -38,7 +38,7 @@ autodoc_typehints_description_target = "documented"
 myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline"]
 myst_heading_anchors = 3
 
-# Types of Python's and Django's own have their documentation elsewhere, and a build must not need the network.
+# Types of Python's and Django's own are documented elsewhere, and a build must not need the network.
 nitpick_ignore_regex = [("py:.*", r"(collections|pathlib|django)\..*")]
 
 sphinx_tabs_disable_tab_closing = True
@@ -48,6 +48,8 @@ sphinx_tabs_disable_tab_closing = True
 live_notebooks = "../examples/notebooks"
 live_store = "../build/executed"
 live_root = ".."
+live_lock = "../requirements.txt"
+live_expected = "../examples/expected"
 # What the zip for learners holds beside the notebooks.
 live_bundle = [
     "conf/**/*.py",

@@ -37,9 +37,7 @@ class Spy:
 def executed(project: Project, environment: Environment | None = None) -> list[str]:
     """Tell which notebooks would be executed now, without doing it."""
     spy = Spy()
-    execute_all(
-        project.read(), Store(project.store), project.root, environment, progress=False, runner=spy
-    )
+    execute_all(project.read(), Store(project.store), project.root, environment, progress=False, runner=spy)
     return spy.names
 
 
@@ -183,7 +181,11 @@ def test_kernel_sees_nothing_of_this_machines_accounts(outcome):
         assert not Path(variables[name]).is_relative_to(Path.home())
     assert "DEFAULT_STORAGE_DSN" not in variables
     assert not [name for name in variables if "PROXY" in name.upper()]
-    assert not Path(variables["TMPDIR"]).exists()
+    assert not Path(variables["HOME"]).exists()
+
+
+def test_outputs_name_the_temporary_folder_as_most_machines_call_it(outcome):
+    assert json.loads(texts(outcome[1]["surroundings"])[0])["TMPDIR"] == "/tmp"
 
 
 def test_kernel_runs_as_in_jupyterlab(outcome):
@@ -427,6 +429,13 @@ def test_a_package_of_another_version_executes_all(again, monkeypatch, tmp_path)
     install("1.1")
     assert store.stale(book, Environment(), again.root) == ["demo-package 1.0 → 1.1"]
     assert len(executed(again)) == 7
+
+
+def test_with_a_lock_file_only_pinned_packages_count(again, tmp_path):
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("# a comment\nnbclient==0.0 ; python_version > '3' \\\n    --hash=sha256:00\n")
+    pinned = Environment(lock=lock)
+    assert pinned.packages == {"nbclient": Environment().packages["nbclient"]}
 
 
 def test_another_python_or_other_settings_execute_all(again, monkeypatch):

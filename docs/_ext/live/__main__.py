@@ -41,11 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     store = Store(options.store)
     try:
         if options.command == "list":
-            _list(chosen, store, options.root.resolve())
+            _list(chosen, store, options.root.resolve(), Environment(lock=options.lock))
         elif options.command == "execute":
-            errors += _execute(chosen, store, options.root, options.jobs)
+            errors += _execute(chosen, store, options.root, Environment(lock=options.lock), options.jobs)
         else:
-            environment = Environment(options.environment, _interpreter(options.python, parser))
+            python = _interpreter(options.python, parser)
+            environment = Environment(options.environment, python, lock=options.lock)
             if not errors and not any(environment.name in notebook.environments for notebook in chosen):
                 parser.error(f"None of these notebooks runs in an environment {environment.name}.")
             executions, failed = execute_all(
@@ -68,9 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _execute(
-    notebooks: Sequence[Notebook], store: Store, root: Path, jobs: int | None
+    notebooks: Sequence[Notebook], store: Store, root: Path, environment: Environment, jobs: int | None
 ) -> list[NotebookError]:
-    executions, errors = execute_all(notebooks, store, root, jobs=jobs)
+    executions, errors = execute_all(notebooks, store, root, environment, jobs)
     print(f"{len(executions)} notebooks are up to date, {len(errors)} failed.")
     return errors
 
@@ -100,8 +101,7 @@ def _interpreter(name: str, parser: argparse.ArgumentParser) -> str:
     return os.path.abspath(found)  # noqa: PTH100 - a link to an interpreter is an environment of its own
 
 
-def _list(notebooks: Sequence[Notebook], store: Store, root: Path) -> None:
-    environment = Environment()
+def _list(notebooks: Sequence[Notebook], store: Store, root: Path, environment: Environment) -> None:
     for notebook in notebooks:
         reasons = store.stale(notebook, environment, root)
         print(f"{notebook.name}: {'stale: ' + '; '.join(reasons) if reasons else 'up to date'}")
@@ -131,6 +131,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="the project's folder: a change of any file in it that a notebook used makes it stale "
         "(the current folder)",
+    )
+    shared.add_argument(
+        "--lock",
+        type=Path,
+        metavar="FILE",
+        help="lock file of the packages that count: a change of another makes nothing stale (all count)",
     )
     running = argparse.ArgumentParser(add_help=False)
     running.add_argument("--jobs", type=_positive, metavar="N", help="how many at the same time (one a core)")

@@ -37,6 +37,9 @@ _PATIENCE = 60
 # and the credentials of a cloud account must never reach an example.
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIRTUAL_ENV", "SYSTEMROOT")
 
+# A pin of a lock file, whose names are in their normal form.
+_PIN = re.compile(r"^([a-z0-9-]+)==", re.MULTILINE)
+
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _CHAINED = re.compile(r"The above exception was the direct cause|During handling of the above exception")
 
@@ -54,12 +57,15 @@ class Environment:
     :param python: the interpreter; it needs ipykernel.
     :param paths: folders for ``PYTHONPATH``, relative to the project's root.
     :param variables: further environment variables of the kernels.
+    :param lock: lock file of the packages that count: a test runner beside them, say, makes nothing stale. By
+        default every installed package counts.
     """
 
     name: str = "default"
     python: str = sys.executable
     paths: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    lock: Path | None = None
 
     @property
     def version(self) -> str:
@@ -68,8 +74,12 @@ class Environment:
 
     @property
     def packages(self) -> dict[str, str]:
-        """Exact version of every installed distribution, looked up once."""
-        return dict(self._described["packages"])
+        """Exact version of every installed distribution that counts, looked up once."""
+        installed: dict[str, str] = self._described["packages"]
+        if self.lock is None:
+            return dict(installed)
+        pinned = set(_PIN.findall(self.lock.read_text(encoding="utf-8")))
+        return {name: version for name, version in installed.items() if name in pinned}
 
     @cached_property
     def _described(self) -> dict[str, Any]:
@@ -162,7 +172,7 @@ async def run(
     used = dict(_noted(scratch, "used"))
     appeared = _listing(folder) - before if len(_noted(scratch, "started")) > programs else set()
     _check_leftovers(notebook, root, scratch, appeared)
-    return Run(tuple(_settled(code.outputs) for code in node.cells), used)
+    return Run(tuple(_portable(_settled(code.outputs), scratch / "tmp") for code in node.cells), used)
 
 
 @asynccontextmanager
@@ -355,6 +365,19 @@ def _settled(outputs: list[NotebookNode]) -> list[NotebookNode]:
         else:
             streams[output.name] = output
     return settled + [streams[name] for name in sorted(streams, reverse=True)]
+
+
+def _portable(value: Any, temporary: Path) -> Any:
+    """Let outputs name the kernel's own temporary folder as most machines call theirs: ``/tmp``."""
+    if isinstance(value, str):
+        for folder in (temporary.resolve(), temporary):
+            value = value.replace(str(folder), "/tmp")
+        return value
+    if isinstance(value, list):
+        return [_portable(item, temporary) for item in value]
+    if isinstance(value, dict):
+        return type(value)({key: _portable(item, temporary) for key, item in value.items()})
+    return value
 
 
 def _inherited() -> dict[str, str]:

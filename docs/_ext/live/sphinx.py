@@ -29,6 +29,8 @@ from live import downloads, render
 from live.domain import LiveDomain, anchor_of, domain_of, notebook_of
 from live.execute import Execution, Store, execute_all
 from live.notebook import Cell, Notebook, NotebookError, read_all
+from live.runner import Environment
+from live.verify import verify
 
 logger = logging.getLogger(__name__)
 
@@ -257,11 +259,17 @@ def execute(app: Sphinx) -> None:
     domain.root = (app.confdir / config.live_root).resolve()
     notebooks, errors = read_all(folder)
     domain.notebooks = {notebook.name: notebook for notebook in notebooks}
-    domain.executions, failures = execute_all(notebooks, store, domain.root, progress=not app.quiet)
+    lock = (app.confdir / config.live_lock).resolve() if config.live_lock else None
+    domain.executions, failures = execute_all(
+        notebooks, store, domain.root, Environment(lock=lock), progress=not app.quiet
+    )
     errors = [*errors, *failures]
     domain.faulty = {error.path.stem for error in errors}
     for name, execution in domain.executions.items():
         errors.extend(unexpected_stderr(domain.notebooks[name], execution))
+    if config.live_expected:
+        expected = (app.confdir / config.live_expected).resolve()
+        errors += verify(notebooks, domain.executions, expected, Environment.name, domain.faulty)
     for error in errors:
         logger.error("%s", error)
     domain.failed = bool(errors)
@@ -380,6 +388,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     - ``live_store``: where executions are kept between builds.
     - ``live_root``: the project's root, to which paths in executions and in the bundle are relative.
     - ``live_pages``: the folder in the source folder where each notebook gets a page.
+    - ``live_lock``: lock file of the packages that make an execution stale; by default all do.
+    - ``live_expected``: folder of the records with which executions are compared; by default there is none.
     - ``live_show_packages``: distributions to name, with their versions, at the end of a notebook's page.
     - ``live_bundle``: files that a learner needs besides the notebooks: paths or globs below ``live_root``.
       Without any there is no archive.
@@ -392,6 +402,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("live_store", "_executed", "", str)
     app.add_config_value("live_root", ".", "env", str)
     app.add_config_value("live_pages", "notebooks", "env", str)
+    app.add_config_value("live_lock", "", "", str)
+    app.add_config_value("live_expected", "", "", str)
     app.add_config_value("live_show_packages", [], "env", list)
     app.add_config_value("live_bundle", [], "html", list)
     app.add_config_value("live_bundle_name", "notebooks.zip", "html", str)
