@@ -60,12 +60,29 @@ live_bundle = [
     "requirements.txt",
     "requirements/lab.txt",
 ]
+live_bundle_name = "media-storage-live.zip"
+live_bundle_readme = """\
+Media storage, live: the notebooks, with all that they need.
+
+You need Python 3.11 or newer. In this folder, run:
+
+    python3 -m venv .venv
+    .venv/bin/pip install --require-hashes -r requirements.txt -r requirements/lab.txt
+    .venv/bin/jupyter lab
+
+On Windows, write py instead of python3 and .venv\\Scripts instead of .venv/bin. Then open a notebook in
+examples/notebooks and run its cells from top to bottom. No account with a provider is needed: moto plays
+Amazon S3 inside Python.
+"""
 # The packages that the line "Executed on …" of each notebook page names.
-live_show_packages = ["django", "django-storages", "easy-thumbnails", "django-filer", "boto3", "moto"]
+live_show_packages = ["Django", "django-storages", "easy-thumbnails", "django-filer", "boto3", "moto"]
 
 # -- HTML -----------------------------------------------------------------------------------------------
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
+# Only code that you may want to run can be copied, not what it printed.
+copybutton_selector = ".cell_input pre, .highlight:not(.jupyter_cell .highlight) pre"
 html_title = project
 html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]

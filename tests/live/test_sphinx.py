@@ -20,9 +20,10 @@ from bs4 import BeautifulSoup, Tag
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-from live.execute import Store
+from live.execute import Store, execute_all
 from live.notebook import read
 from live.runner import Environment
+from live.verify import accept
 from tests.live.conftest import FRONT_MATTER, Project
 
 # jupyter-sphinx still uses env.app, for which requirements.in keeps Sphinx below 11.
@@ -501,6 +502,21 @@ def test_archive_runs_where_it_is_unpacked(built, tmp_path):
 
 
 # -- Other builders -----------------------------------------------------------------------------------------
+
+
+def test_build_fails_where_an_output_differs_from_the_record(own):
+    own.file("docs/conf.py", CONF + 'live_expected = "../expected"\n')
+    notebooks = own.read()
+    executions, _ = execute_all(notebooks, Store(own.store), own.root, progress=False)
+    accept(notebooks, executions, own.root / "expected", "default")
+    assert own.build().status == 0
+    record = own.root / "expected/default/lesson.txt"
+    record.write_text(record.read_text().replace("Hello", "Goodbye"))
+    build = own.build()
+    assert build.status == 1
+    assert "lesson.md:" in build.said
+    assert "-| Goodbye" in build.said
+    assert "+| Hello" in build.said
 
 
 def test_text(site, built):
