@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import os
 
 import pytest
@@ -236,7 +237,7 @@ def test_a_diff_is_coloured_on_a_terminal(difference, monkeypatch):
     )
 
 
-def test_elsewhere_or_with_no_color_it_is_plain(difference, monkeypatch):
+def test_elsewhere_or_if_unwanted_it_is_plain(difference, monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     assert painted(difference, io.StringIO()) == str(difference)
     monkeypatch.setenv("NO_COLOR", "1")
@@ -254,7 +255,8 @@ def test_accept_and_verify_execute_afresh_and_compare(project, monkeypatch, caps
     project.write("b", "1 / 0")
     recorded = project.root / "examples/expected/default"
 
-    assert main(["accept"]) == 1
+    (tmp_path / "lock.txt").write_text("ipykernel==7\n")
+    assert main(["accept", f"--lock={tmp_path / 'lock.txt'}"]) == 1
     out, err = capsys.readouterr()
     assert out.splitlines() == [
         "recorded examples/expected/default/a.txt",
@@ -262,7 +264,8 @@ def test_accept_and_verify_execute_afresh_and_compare(project, monkeypatch, caps
     ]
     assert "b.md:9: cell 1: The cell fails" in err
     assert [path.name for path in recorded.iterdir()] == ["a.txt"]
-    assert (project.store / "default/a.ipynb").exists()
+    facts = json.loads((project.store / "default/a.ipynb").read_bytes())["metadata"]["live"]
+    assert list(facts["packages"]) == ["ipykernel"]
 
     outside.write_text("new")
     assert main(["verify", "a"]) == 1

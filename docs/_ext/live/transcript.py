@@ -324,8 +324,7 @@ def _entries(outputs: Iterable[NotebookNode]) -> Iterator[tuple[Entry, bytes | N
             yield Entry("raises", output.ename, _written(normalise(output.evalue))), None
         else:
             kind = "value" if output.output_type == "execute_result" else "shown"
-            # The plain form last, because it is what the others are read with.
-            for mimetype in sorted(output.data, key=lambda name: (name == "text/plain", name)):
+            for mimetype in sorted(output.data):
                 what, text, content = _described(mimetype, output.data[mimetype], output.metadata)
                 yield Entry(kind, _written(what), _written(text)), content
 

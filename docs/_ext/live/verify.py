@@ -106,7 +106,7 @@ def painted(error: NotebookError, stream: TextIO) -> str:
 
     :param error: the error.
     :param stream: where it will be printed: a diff has colours on a terminal only, and not if the environment
-        variable ``NO_COLOR`` is set (see https://no-color.org).
+        variable ``NO_COLOR`` is set.
     """
     text = str(error)
     if not isinstance(error, transcript.Difference) or not stream.isatty() or os.environ.get("NO_COLOR"):
