@@ -325,7 +325,6 @@ class SeaweedFSCluster(SeaweedFS):
             *self._port_options("filer"),
             f"-master={self._address('master')}",
             "-localSocket=filer.sock",
-            "-defaultReplicaPlacement=001",
         )
         self._wait_until(lambda: self._ask("filer", "/"), "the filer answers")
         self._weed(
