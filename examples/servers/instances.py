@@ -35,7 +35,7 @@ class Instance:
     :param database: the SQLite file that all instances share.
     :param dsn: the DSN of the media storage that all instances share; ``None`` for a directory on the
         instance's own disk, which is the mistake that this project is about.
-    :raises servers.ServerError: if it doesn't start, as without waitress, which the environment seaweedfs has.
+    :raises servers.ServerError: if it doesn't start, as without waitress (environment ``seaweedfs``).
     """
 
     def __init__(self, database: Path, dsn: str | None = None) -> None:
