@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,6 +51,8 @@ live_store = "../build/executed"
 live_root = ".."
 live_lock = "../requirements.txt"
 live_expected = "../examples/expected"
+with (ROOT / "requirements/environments/environments.toml").open("rb") as table:
+    live_environments = {name: f"../requirements/environments/{name}.txt" for name in tomllib.load(table)}
 # What the zip for learners holds beside the notebooks.
 live_bundle = [
     "conf/**/*.py",
@@ -75,7 +78,15 @@ examples/notebooks and run its cells from top to bottom. No account with a provi
 Amazon S3 inside Python.
 """
 # The packages that the line "Executed on …" of each notebook page names.
-live_show_packages = ["Django", "django-storages", "easy-thumbnails", "django-filer", "boto3", "moto"]
+live_show_packages = [
+    "Django",
+    "django-storages",
+    "easy-thumbnails",
+    "django-filer",
+    "aldryn-django",
+    "boto3",
+    "moto",
+]
 
 # -- HTML -----------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import difflib
 import hashlib
 import json
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -54,6 +54,9 @@ class LiveDomain(Domain):
     notebooks: dict[str, Notebook]
     #: Their executions, by name.
     executions: dict[str, Execution]
+    #: The folder of what is recorded of each environment, and the lock files of those that have one, by name.
+    expected: Path
+    locks: Mapping[str, Path]
     #: Names of the notebooks that could not be read or executed.
     faulty: Set[str]
     #: Whether anything in the notebooks fails the build.

@@ -267,9 +267,11 @@ def execute(app: Sphinx) -> None:
     domain.faulty = {error.path.stem for error in errors}
     for name, execution in domain.executions.items():
         errors.extend(unexpected_stderr(domain.notebooks[name], execution))
+    domain.expected = (app.confdir / config.live_expected).resolve()
+    locks = config.live_environments.items()
+    domain.locks = {name: (app.confdir / path).resolve() for name, path in locks}
     if config.live_expected:
-        expected = (app.confdir / config.live_expected).resolve()
-        errors += verify(notebooks, domain.executions, expected, Environment.name, domain.faulty)
+        errors += verify(notebooks, domain.executions, domain.expected, Environment.name, domain.faulty)
     for error in errors:
         logger.error("%s", error)
     domain.failed = bool(errors)
@@ -390,6 +392,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     - ``live_pages``: the folder in the source folder where each notebook gets a page.
     - ``live_lock``: lock file of the packages that make an execution stale; by default all do.
     - ``live_expected``: folder of the records with which executions are compared; by default there is none.
+    - ``live_environments``: lock file of each environment other than the default one, by its name; see
+      :mod:`live.versions`.
     - ``live_show_packages``: distributions to name, with their versions, at the end of a notebook's page.
     - ``live_bundle``: files that a learner needs besides the notebooks: paths or globs below ``live_root``.
       Without any there is no archive.
@@ -404,6 +408,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("live_pages", "notebooks", "env", str)
     app.add_config_value("live_lock", "", "", str)
     app.add_config_value("live_expected", "", "", str)
+    app.add_config_value("live_environments", {}, "env", dict)
     app.add_config_value("live_show_packages", [], "env", list)
     app.add_config_value("live_bundle", [], "html", list)
     app.add_config_value("live_bundle_name", "notebooks.zip", "html", str)
@@ -416,6 +421,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("live", QuotedCell)
     for transform in (PrepareLookUp, DressCells, LabelTabs):
         app.add_transform(transform)
+    app.setup_extension("live.versions")
     render.add_nodes(app)
     app.connect("config-inited", use_own_look)
     app.connect("builder-inited", execute)
