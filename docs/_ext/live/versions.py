@@ -6,17 +6,15 @@ share one tab, and where all do, there are no tabs.
 """
 
 import base64
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
 from jupyter_sphinx.ast import CellOutputNode, cell_output_to_nodes
-from nbformat import NotebookNode, from_dict
+from nbformat import NotebookNode
 from sphinx.addnodes import only
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -31,20 +29,11 @@ from sphinx_tabs.tabs import (  # type: ignore[import-untyped]
 from live import render, transcript
 from live.domain import domain_of, notebook_of
 from live.notebook import Cell, Notebook
+from live.records import RecordError, outputs_of, pinned
 from live.runner import Environment
 from live.sphinx import DressCells, QuotedCell
 
 logger = logging.getLogger(__name__)
-
-_PIN = re.compile(r"^([a-z0-9][a-z0-9.-]*)==([^\s;\\]+)", re.MULTILINE)
-
-
-# What a transcript says of a picture besides its size, such as: alt "A lake at noon"
-_SAID = re.compile(r', (?!sha256 )(\w+) ("(?:[^"\\]|\\.)*"|\d+)(?=,|$)')
-
-
-class RecordError(Exception):
-    """Says in a sentence why what an environment put out can't be shown."""
 
 
 @dataclass(frozen=True)
@@ -68,61 +57,6 @@ class Shown:
 
 
 # -- Reading ------------------------------------------------------------------------------------------------
-
-
-def pinned(lock: str) -> dict[str, str]:
-    """Read the versions in a lock file.
-
-    :param lock: text of the file, as pip or uv writes it.
-    :returns: exact version of each package by its normalised name.
-    """
-    return dict(_PIN.findall(lock))
-
-
-def outputs_of(label: str, entries: Sequence[transcript.Entry], folder: Path) -> list[NotebookNode]:
-    """Turn what a transcript says of a cell back into outputs.
-
-    :param label: label of the cell.
-    :param entries: the cell's entries.
-    :param folder: the folder of the rich outputs that belong to the transcript.
-    :returns: outputs as nbformat holds them. An exception has no traceback.
-    :raises RecordError: if the file of a rich output is missing.
-    """
-    outputs: list[dict[str, Any]] = []
-    data: dict[str, Any] = {}
-    for number, entry in enumerate(entries, start=1):
-        if entry.mimetype is None:
-            outputs.append(_output_of(entry))
-            continue
-        if not data:
-            metadata: dict[str, Any] = {}
-            kind = "execute_result" if entry.kind == "value" else "display_data"
-            outputs.append({"output_type": kind, "metadata": metadata, "data": data})
-        metadata[entry.mimetype] = {name: json.loads(said) for name, said in _SAID.findall(entry.what)}
-        data[entry.mimetype] = _data_of(label, number, entry, folder)
-        if entry.mimetype == "text/plain":  # the last form of each output
-            data = {}
-    return [from_dict(output) for output in outputs]  # type: ignore[no-untyped-call]
-
-
-def _output_of(entry: transcript.Entry) -> dict[str, Any]:
-    if entry.kind == "raises":
-        return {"output_type": "error", "ename": entry.what, "evalue": entry.plain, "traceback": []}
-    name = "stdout" if entry.kind == "printed" else entry.kind
-    return {"output_type": "stream", "name": name, "text": f"{entry.plain}\n"}
-
-
-def _data_of(label: str, number: int, entry: transcript.Entry, folder: Path) -> str:
-    suffix = transcript.SUFFIXES.get(entry.mimetype or "")
-    if suffix is None:
-        return entry.plain
-    path = folder / f"{label}-{number}{suffix}"
-    if not path.is_file():
-        raise RecordError(f"The output {path.name} is not recorded. Record it with `{transcript.RECORD}`.")
-    content = path.read_bytes()
-    if entry.mimetype in render.PICTURES:
-        return base64.b64encode(content).decode()
-    return content.decode()
 
 
 def shown_by(env: BuildEnvironment, notebook: Notebook, cell: Cell) -> list[Shown]:
