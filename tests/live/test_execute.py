@@ -72,6 +72,17 @@ def outcome(make_project, tmp_path_factory):
         "import json, os, sys\nprint(json.dumps(dict(os.environ)))",
         "print(json.dumps([os.getcwd(), sys.path, sys.argv, os.listdir(os.environ['HOME'])]))",
     )
+    project.write(
+        "goes-out",
+        "import socket\nfriend = socket.create_server(('127.0.0.1', 0))\n"
+        "socket.create_connection(('localhost', friend.getsockname()[1])).close()\nprint('here')",
+        ":raises: ConnectionRefusedError\n:tags: [raises-exception]\n"
+        "socket.create_connection(('example.com', 80), timeout=1)",
+        ":raises: ConnectionRefusedError\n:tags: [raises-exception]\n"
+        "socket.create_connection(('192.0.2.1', 80), timeout=1)",
+        ":raises: ConnectionRefusedError\n:tags: [raises-exception]\n"
+        "socket.socket(type=socket.SOCK_DGRAM).sendto(b'.', ('192.0.2.2', 53))",
+    )
     project.write("fails", "x = 0", ":name: divide\n\ny = 1\nprint(y)\ny / x  # here\n", "print('never')")
     project.write("fails-inside", "def f():\n    return {}[1]", "a = 1\nf()")
     project.write("fails-twice", "try:\n    1 / 0\nexcept ZeroDivisionError:\n    int('x')")
@@ -116,7 +127,7 @@ def outcome(make_project, tmp_path_factory):
     return project, executions, {error.path.stem: error for error in errors}, left
 
 
-GOOD = ["a-speaks", "b-listens", "good", "surroundings"]
+GOOD = ["a-speaks", "b-listens", "good", "goes-out", "surroundings"]
 
 
 def test_every_notebook_has_its_turn(outcome):
@@ -182,6 +193,14 @@ def test_kernel_sees_nothing_of_this_machines_accounts(outcome):
     assert "DEFAULT_STORAGE_DSN" not in variables
     assert not [name for name in variables if "PROXY" in name.upper()]
     assert not Path(variables["HOME"]).exists()
+
+
+def test_a_cell_reaches_this_machine_only(outcome):
+    here, *elsewhere = outcome[1]["goes-out"].outputs
+    assert here[0].text == "here\n"
+    hosts = ("example.com", "192.0.2.1", "192.0.2.2")
+    for [error], host in zip(elsewhere, hosts, strict=True):
+        assert error.evalue == f"A notebook may reach this machine only, and a cell asked for {host}."
 
 
 def test_outputs_name_the_temporary_folder_as_most_machines_call_it(outcome):

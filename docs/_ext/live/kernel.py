@@ -1,4 +1,4 @@
-"""An ordinary ipykernel that notes which of the project's files its cells use.
+"""An ordinary ipykernel that notes which files its cells use, and lets them reach this machine only.
 
 This file is run as a script, by the interpreter of the environment in which a notebook executes, which may be
 older than the site's own and need not have the engine's packages. So it uses the standard library only, and
@@ -17,6 +17,9 @@ What is noted, each file in the state in which the kernel first met it:
 
 What is not: files opened by other programs that a cell starts or by native libraries, databases named by a
 URI, and questions that open nothing, such as ``os.path.exists``.
+
+A cell that looks up another machine, or connects to it, gets an exception instead. Programs that a cell
+starts are not held back by this.
 """
 
 from __future__ import annotations
@@ -26,10 +29,12 @@ import contextlib
 import hashlib
 import importlib.machinery
 import importlib.metadata
+import ipaddress
 import json
 import os
 import platform
 import re
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -48,6 +53,17 @@ _CACHES = frozenset({"__pycache__", ".ipynb_checkpoints"})
 _DISTRIBUTION_FINDERS = frozenset({"importlib.metadata", "importlib_metadata", "pkg_resources"})
 
 _STARTS = frozenset({"os.exec", "os.posix_spawn", "os.system", "subprocess.Popen"})
+
+# Audit events that lead to another machine, and which of their arguments say to which.
+_REACHES = {
+    "socket.connect": 1,
+    "socket.sendto": 1,
+    "socket.sendmsg": 1,
+    "socket.getaddrinfo": 0,
+    "socket.gethostbyname": 0,
+}
+
+_LOOKUPS = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
 
 # Audit events that change files, and which of their arguments are the files' paths.
 _CHANGES = {
@@ -93,6 +109,29 @@ def describe() -> dict[str, Any]:
             # Where a distribution is installed twice, the first on the path is the one that is imported.
             packages.setdefault(re.sub(r"[-_.]+", "-", name).lower(), distribution.version)
     return {"python": platform.python_version(), "packages": dict(sorted(packages.items()))}
+
+
+def refuse_other_machines(event: str, args: tuple[Any, ...]) -> None:
+    """Stop what would reach another machine: an audit hook.
+
+    :param event: the audit event.
+    :param args: its arguments.
+    :raises ConnectionRefusedError: if the event names another machine.
+    """
+    if event not in _REACHES:
+        return
+    address = args[_REACHES[event]]
+    host = address[0] if isinstance(address, tuple) else address
+    # A socket in the file system has a path, but only "connect" and its like are asked for one.
+    if host is None or (isinstance(address, (str, bytes)) and event not in _LOOKUPS):
+        return
+    host = host.decode() if isinstance(host, bytes) else str(host)
+    if host in ("", "localhost", socket.gethostname()):
+        return
+    with contextlib.suppress(ValueError):
+        if ipaddress.ip_address(host.partition("%")[0]).is_loopback:
+            return
+    raise ConnectionRefusedError(f"A notebook may reach this machine only, and a cell asked for {host}.")
 
 
 class Tracer:
@@ -247,6 +286,7 @@ def main() -> None:
         return
     tracer = Tracer(options.root, options.log, [*options.skip, sys.prefix])
     sys.addaudithook(tracer)
+    sys.addaudithook(refuse_other_machines)
     sys.path_hooks.insert(0, import_from(tracer))
     sys.path_importer_cache.clear()
 
