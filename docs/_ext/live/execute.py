@@ -256,7 +256,12 @@ class _Progress:
         self._plain = not sys.stderr.isatty()
         self._running: list[str] = []
         self._bar = tqdm(
-            total=total, desc="executing", unit="notebook", leave=False, disable=not shown or self._plain
+            total=total,
+            desc="executing",
+            unit="notebook",
+            leave=False,
+            disable=not shown or self._plain,
+            mininterval=0,  # there are few notebooks, so that each of them may be shown
         )
 
     def __enter__(self) -> _Progress:
