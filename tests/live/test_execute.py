@@ -127,7 +127,7 @@ def outcome(make_project, tmp_path_factory):
     return project, executions, {error.path.stem: error for error in errors}, left
 
 
-GOOD = ["a-speaks", "b-listens", "good", "goes-out", "surroundings"]
+GOOD = ["a-speaks", "b-listens", "goes-out", "good", "surroundings"]
 
 
 def test_every_notebook_has_its_turn(outcome):
