@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_output
 
-from live.render import error_node, plain, shorten_paths
+from live.render import error_node, plain, plain_traceback
 
 ROOT = Path("/home/reader/project")
 
@@ -131,7 +131,7 @@ def test_exception_without_a_traceback_has_its_message():
     ],
 )
 def test_paths_are_those_of_no_machine(path, short):
-    assert shorten_paths(f"File {path}, in f()\n", ROOT) == f"File {short}, in f()\n"
+    assert plain_traceback(f"File {path}, in f()\n", ROOT) == f"File {short}, in f()\n"
 
 
 def test_what_jupyter_sphinx_renders_has_no_colours_and_no_pictures():

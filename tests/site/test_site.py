@@ -96,7 +96,7 @@ def test_no_page_asks_a_third_party_for_anything(site: Site) -> None:
 
 
 def test_no_page_names_a_place_on_this_machine(site: Site) -> None:
-    for path in site.folder.rglob("*.html"):
+    for path in [*site.folder.rglob("*.html"), *site.folder.rglob("*.ipynb")]:
         text = path.read_text(encoding="utf-8")
         for place in (str(ROOT), str(Path.home()) + "/", "site-packages", "/tmp/live-"):
             assert place not in text, f"{path.name} names {place}"

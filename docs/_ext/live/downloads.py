@@ -3,7 +3,7 @@
 import io
 import stat
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import jupytext
@@ -19,16 +19,23 @@ FOLDER = "downloads"
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
-def of_notebooks(notebooks: Mapping[str, Notebook], executions: Mapping[str, Execution]) -> dict[str, bytes]:
+def of_notebooks(
+    notebooks: Mapping[str, Notebook], executions: Mapping[str, Execution], publishable: Callable[[str], str]
+) -> dict[str, bytes]:
     """Return what is offered of each executed notebook: with prose and outputs, and as a script.
 
     :param notebooks: notebooks by name.
     :param executions: executions by the name of their notebook.
+    :param publishable: takes out of a traceback what only the machine that built the site has.
     :returns: file name to content.
     """
     files = {}
     for name, execution in executions.items():
         node = notebooks[name].with_outputs(execution)
+        for cell in node.cells:
+            for output in cell.get("outputs", ()):
+                if output.output_type == "error":
+                    output.traceback = publishable("\n".join(output.traceback)).split("\n")
         written = nbformat.writes(node)  # type: ignore[no-untyped-call]
         files[f"{name}.ipynb"] = f"{written}\n".encode()
         files[f"{name}.py"] = jupytext.writes(node, fmt="py:percent").encode()

@@ -131,14 +131,16 @@ def plain(output: NotebookNode) -> NotebookNode:
     return cast(NotebookNode, from_dict(copy))  # type: ignore[no-untyped-call]
 
 
-def shorten_paths(traceback: str, root: Path) -> str:
+def plain_traceback(traceback: str, root: Path) -> str:
     """Shorten the paths of a traceback: the reader's machine has others, and the module's own name is enough.
+
+    Colours go too, because they stand in between.
 
     :param traceback: text of a traceback as IPython prints it.
     :param root: the project's root; files below it are named relative to it.
     :returns: the text with paths relative to ``root``, to ``site-packages`` or to Python's own library.
     """
-    return _LIBRARY.sub(r"\1", traceback.replace(f"{root}{os.sep}", ""))
+    return _LIBRARY.sub(r"\1", without_colours(traceback).replace(f"{root}{os.sep}", ""))
 
 
 def error_node(output: NotebookNode, source: str, root: Path) -> nodes.Element:
@@ -151,8 +153,7 @@ def error_node(output: NotebookNode, source: str, root: Path) -> nodes.Element:
     :param root: the project's root, to shorten paths.
     :returns: a container of class ``live-error``.
     """
-    full = _RULE.sub("", without_colours("\n".join(output["traceback"]))).strip("\n")
-    full = shorten_paths(full, root)
+    full = _RULE.sub("", plain_traceback("\n".join(output["traceback"]), root)).strip("\n")
     last = _CHAINED.split(full)[-1]
     error = nodes.container(classes=["output", "live-error"])
     own_lines = list(_own_lines(last, source))

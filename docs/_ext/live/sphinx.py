@@ -6,6 +6,7 @@ gets the outputs of that one execution instead, so that reading a page never exe
 
 import logging as standard_logging
 from collections.abc import Iterator, Set
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -366,7 +367,9 @@ def files_to_offer(domain: LiveDomain, config: Config) -> dict[str, bytes]:
     :returns: file name to content.
     :raises ValueError: if ``live_bundle`` names files that don't exist.
     """
-    files = downloads.of_notebooks(domain.notebooks, domain.executions)
+    files = downloads.of_notebooks(
+        domain.notebooks, domain.executions, partial(render.plain_traceback, root=domain.root)
+    )
     if config.live_bundle:
         bundle = downloads.bundled(domain.root, config.live_bundle, config.live_bundle_readme)
         for name in domain.executions:
