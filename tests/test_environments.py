@@ -14,7 +14,7 @@ import pytest
 
 from live import transcript
 from live.notebook import read_all
-from live.versions import pinned
+from live.runner import pinned
 
 ROOT = Path(__file__).parents[1]
 LISTS = ROOT / "requirements/environments"

@@ -15,7 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from live import transcript
-from live.records import pinned
+from live.runner import pinned
 from tests.live.conftest import Project
 
 # jupyter-sphinx still uses env.app, for which requirements.in keeps Sphinx below 11.

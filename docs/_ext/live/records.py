@@ -16,23 +16,14 @@ from nbformat import NotebookNode, from_dict
 from live import render, transcript
 from live.execute import Execution
 from live.notebook import Notebook, NotebookError
+from live.runner import pinned
 
-_PIN = re.compile(r"^([a-z0-9][a-z0-9.-]*)==([^\s;\\]+)", re.MULTILINE)
 # What a transcript says of a picture besides its size, such as: alt "A lake at noon"
 _SAID = re.compile(r', (?!sha256 )(\w+) ("(?:[^"\\]|\\.)*"|\d+)(?=,|$)')
 
 
 class RecordError(Exception):
     """Says in a sentence why what an environment put out can't be shown."""
-
-
-def pinned(lock: str) -> dict[str, str]:
-    """Read the versions in a lock file.
-
-    :param lock: text of the file, as pip or uv writes it.
-    :returns: exact version of each package by its normalised name.
-    """
-    return dict(_PIN.findall(lock))
 
 
 def outputs_of(label: str, entries: Sequence[transcript.Entry], folder: Path) -> list[NotebookNode]:

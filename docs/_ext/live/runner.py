@@ -38,7 +38,7 @@ _PATIENCE = 60
 _INHERITED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIRTUAL_ENV", "SYSTEMROOT")
 
 # A pin of a lock file, whose names are in their normal form.
-_PIN = re.compile(r"^([a-z0-9-]+)==", re.MULTILINE)
+_PIN = re.compile(r"^([a-z0-9][a-z0-9.-]*)==([^\s;\\]+)", re.MULTILINE)
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _CHAINED = re.compile(r"The above exception was the direct cause|During handling of the above exception")
@@ -47,6 +47,15 @@ _CHAINED = re.compile(r"The above exception was the direct cause|During handling
 _quiet = logging.getLogger("live.jupyter")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
+
+
+def pinned(lock: str) -> dict[str, str]:
+    """Read the versions in a lock file.
+
+    :param lock: text of the file, as pip or uv writes it.
+    :returns: exact version of each package by its normalised name.
+    """
+    return dict(_PIN.findall(lock))
 
 
 @dataclass(frozen=True)
@@ -78,8 +87,8 @@ class Environment:
         installed: dict[str, str] = self._described["packages"]
         if self.lock is None:
             return dict(installed)
-        pinned = set(_PIN.findall(self.lock.read_text(encoding="utf-8")))
-        return {name: version for name, version in installed.items() if name in pinned}
+        pins = pinned(self.lock.read_text(encoding="utf-8"))
+        return {name: version for name, version in installed.items() if name in pins}
 
     @cached_property
     def _described(self) -> dict[str, Any]:

@@ -29,8 +29,8 @@ from sphinx_tabs.tabs import (  # type: ignore[import-untyped]
 from live import render, transcript
 from live.domain import domain_of, notebook_of
 from live.notebook import Cell, Notebook
-from live.records import RecordError, outputs_of, pinned
-from live.runner import Environment
+from live.records import RecordError, outputs_of
+from live.runner import Environment, pinned
 from live.sphinx import DressCells, QuotedCell
 
 logger = logging.getLogger(__name__)
