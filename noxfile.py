@@ -63,7 +63,7 @@ nox.options.error_on_missing_interpreters = True
 os.environ["VIRTUALENV_NO_PERIODIC_UPDATE"] = "1"
 
 # The folders whose code is linted and type-checked.
-CODE = ["conf", "docs/_ext", "docs/conf.py", "examples", "noxfile.py", "tests"]
+CODE = ["conf", "docs/_ext", "docs/conf.py", "docs/warm_up.py", "examples", "noxfile.py", "tests"]
 # The import roots of the project, the same as in pyproject.toml for the tests.
 IMPORT_ROOTS = os.pathsep.join(str(ROOT / folder) for folder in (".", "examples", "docs/_ext"))
 
@@ -146,6 +146,9 @@ def in_environments(session: nox.Session, command: str) -> None:
             if python is None:
                 continue
             options.append(f"--python={python}")
+        else:
+            # The site's build executes in forks. Here it is held against ordinary kernels.
+            options.append("--warm-up=docs/warm_up.py")
         try:
             session.run("python", "-m", "live", command, *options, env={"PYTHONPATH": "docs/_ext"})
         except nox.command.CommandFailed:

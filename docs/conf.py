@@ -50,6 +50,7 @@ live_notebooks = "../examples/notebooks"
 live_store = "../build/executed"
 live_root = ".."
 live_lock = "../requirements.txt"
+live_warm_up = "warm_up.py"
 live_expected = "../examples/expected"
 with (ROOT / "requirements/environments/environments.toml").open("rb") as table:
     live_environments = {name: f"../requirements/environments/{name}.txt" for name in tomllib.load(table)}

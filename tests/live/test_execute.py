@@ -16,6 +16,7 @@ import pytest
 
 from live import kernel
 from live.execute import Execution, Store, execute_all, write_atomically
+from live.forked import runner_for
 from live.runner import Environment, Run, place
 from tests.live.conftest import FRONT_MATTER, Project
 
@@ -49,10 +50,11 @@ def texts(execution: Execution) -> list[str]:
 # -- One execution of many notebooks, most of which fail -----------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def outcome(make_project, tmp_path_factory):
-    """Execute notebooks of every kind, once for all tests that look at the outcome."""
+@pytest.fixture(scope="module", params=["kernels", "forks"])
+def outcome(request, make_project, tmp_path_factory):
+    """Execute notebooks of every kind, once for all tests that look at the outcome, in both ways."""
     project = make_project()
+    project.file("warm_up.py", "import json\n")
     pipe = tmp_path_factory.mktemp("pipe") / "pipe"
     os.mkfifo(pipe)
     # These two come first. Each waits for the other at its end of the pipe.
@@ -120,9 +122,11 @@ def outcome(make_project, tmp_path_factory):
         patch.setenv("AWS_PROFILE", "of-this-machine")
         patch.setenv("HTTPS_PROXY", "http://proxy.example")
         patch.setenv("DEFAULT_STORAGE_DSN", "s3://key:secret@bucket.s3.amazonaws.com/")
-        executions, errors = execute_all(
-            project.read(), Store(project.store), project.root, jobs=2, progress=False
-        )
+        warm_up = project.root / "warm_up.py" if request.param == "forks" else None
+        with runner_for(Environment(), warm_up, project.root) as runner:
+            executions, errors = execute_all(
+                project.read(), Store(project.store), project.root, jobs=2, progress=False, runner=runner
+            )
     left = [child for child in psutil.Process().children(recursive=True) if child not in children]
     return project, executions, {error.path.stem: error for error in errors}, left
 
@@ -594,8 +598,8 @@ def test_another_interpreter_is_asked_for_its_packages(tmp_path):
 # -- Interrupted ---------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def interrupted(project, tmp_path):
+@pytest.fixture(params=["kernels", "forks"])
+def interrupted(request, project, tmp_path):
     """Give a project whose second notebook never ends, and a function that runs it until that one runs.
 
     The second notebook's kernel holds a pipe open: the pipe's end is the kernel's.
@@ -615,6 +619,9 @@ def interrupted(project, tmp_path):
     )
     command = [sys.executable, "-m", "live", "execute", "--jobs=1", f"--root={project.root}"]
     command += [f"--notebooks={project.notebooks}", f"--store={project.store}"]
+    if request.param == "forks":
+        project.file("warm_up.py", "import json\n")
+        command.append(f"--warm-up={project.root}/warm_up.py")
     variables = {**os.environ, "PYTHONPATH": str(ENGINE), "TMPDIR": str(temporary)}
 
     def start():

@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 
 from live.execute import Execution, Store, execute_all
+from live.forked import runner_for
 from live.notebook import Notebook, NotebookError, read_all
 from live.runner import Environment
 from live.transcript import Difference
-from live.verify import Afresh, accept, painted, verify
+from live.verify import Afresh, accept, painted, same, verify
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "list":
             _list(chosen, store, options.root.resolve(), Environment(lock=options.lock))
         elif options.command == "execute":
-            errors += _execute(chosen, store, options.root, Environment(lock=options.lock), options.jobs)
+            with runner_for(Environment(lock=options.lock), options.warm_up, options.root) as runner:
+                executions, failed = execute_all(
+                    chosen, store, options.root, Environment(lock=options.lock), options.jobs, runner=runner
+                )
+            print(f"{len(executions)} notebooks are up to date, {len(failed)} failed.")
+            errors += failed
         else:
             python = _interpreter(options.python, parser)
             environment = Environment(options.environment, python, lock=options.lock)
@@ -56,6 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.command == "accept":
                 _accept(chosen, executions, compare(), options.expected, environment.name)
             different = compare()
+            if options.warm_up:
+                with runner_for(environment, options.warm_up, options.root) as runner:
+                    forked, failed_forked = execute_all(
+                        chosen, Afresh(options.store), options.root, environment, options.jobs, runner=runner
+                    )
+                failed += failed_forked
+                different += same(notebooks, executions, forked)
             print(
                 f"Executed afresh: {len(executions)}, failed: {len(failed)}, differences: {len(different)}."
             )
@@ -66,14 +79,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for error in errors:
         print(painted(error, sys.stderr), file=sys.stderr)
     return 1 if errors else 0
-
-
-def _execute(
-    notebooks: Sequence[Notebook], store: Store, root: Path, environment: Environment, jobs: int | None
-) -> list[NotebookError]:
-    executions, errors = execute_all(notebooks, store, root, environment, jobs)
-    print(f"{len(executions)} notebooks are up to date, {len(errors)} failed.")
-    return errors
 
 
 def _accept(
@@ -140,6 +145,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     running = argparse.ArgumentParser(add_help=False)
     running.add_argument("--jobs", type=_positive, metavar="N", help="how many at the same time (one a core)")
+    running.add_argument(
+        "--warm-up",
+        type=Path,
+        metavar="SCRIPT",
+        help="execute in forks of a process that has run this script; verify and accept do so besides "
+        "executing in ordinary kernels, and compare (no forks)",
+    )
     recorded = argparse.ArgumentParser(add_help=False)
     recorded.add_argument(
         "--environment",

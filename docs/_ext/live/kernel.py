@@ -267,6 +267,16 @@ def import_from(tracer: Tracer) -> Callable[[str], importlib.machinery.FileFinde
     return hook
 
 
+def install(tracer: Tracer) -> None:
+    """Let a tracer note all that this process uses from now on.
+
+    :param tracer: the tracer.
+    """
+    sys.addaudithook(tracer)
+    sys.path_hooks.insert(0, import_from(tracer))
+    sys.path_importer_cache.clear()
+
+
 def _folder(path: str) -> str:
     """Give a path with one separator at its end."""
     return path.rstrip(os.sep) + os.sep
@@ -285,10 +295,8 @@ def main() -> None:
         print(json.dumps(describe()))
         return
     tracer = Tracer(options.root, options.log, [*options.skip, sys.prefix])
-    sys.addaudithook(tracer)
     sys.addaudithook(refuse_other_machines)
-    sys.path_hooks.insert(0, import_from(tracer))
-    sys.path_importer_cache.clear()
+    install(tracer)
 
     # After the hooks, so that a project's module that stands in the way of one of ipykernel's is noted.
     from ipykernel import kernelapp

@@ -11,11 +11,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -100,10 +100,13 @@ class Environment:
 
     @cached_property
     def settings(self) -> str:
-        """Digest of what else decides what a cell prints: paths, variables and the kernel's own script."""
-        script = Path(kernel.__file__).read_text(encoding="utf-8")
+        """Digest of what else decides what a cell prints: paths, variables and the kernels' own scripts."""
+        # Both of which a notebook's process may be.
+        scripts = [
+            Path(kernel.__file__).with_name(name).read_text() for name in ("kernel.py", "forkserver.py")
+        ]
         variables = [f"{name}={value}" for name, value in sorted(self.variables.items())]
-        parts = [script, *self.paths, *variables]
+        parts = [*scripts, *self.paths, *variables]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def kernel_variables(self, root: Path, scratch: Path) -> dict[str, str]:
@@ -148,6 +151,40 @@ class Run:
     used: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Executed:
+    """What came of a cell.
+
+    :param outputs: its outputs, as nbformat holds them.
+    :param reply: the kernel's reply: ``status`` and, if that is ``error``, ``ename``, ``evalue`` and
+        ``traceback``. Some failures, such as SystemExit, are not among the outputs.
+    """
+
+    outputs: list[NotebookNode]
+    reply: Mapping[str, Any]
+
+
+class Interpreter(Protocol):
+    """A process that runs the cells of one notebook."""
+
+    async def execute(self, cell: Cell, timeout: int) -> Executed:
+        """Run a cell.
+
+        :param cell: the cell.
+        :param timeout: how long it may take, in seconds.
+        :returns: what came of it.
+        :raises TimeoutError: if it took longer. The process is of no further use then.
+        :raises InterpreterEnded: if the process ended.
+        """
+
+    async def ended(self) -> str | None:
+        """Say how the process ended, such as ``by SIGKILL``; ``None`` while it is there."""
+
+
+class InterpreterEnded(Exception):
+    """The process of a notebook ended while a cell ran. The message says how, such as ``by SIGKILL``."""
+
+
 async def run(
     notebook: Notebook, environment: Environment, root: Path, scratch: Path, skip: Iterable[Path]
 ) -> Run:
@@ -162,37 +199,58 @@ async def run(
     :raises NotebookError: if a cell fails, doesn't raise what it must, takes too long or ends the kernel, or
         if the notebook leaves a changed file in the project. The cells behind it are not run.
     """
+    return await run_in(_kernel(notebook, environment, root, scratch, skip), notebook, root, scratch)
+
+
+async def run_in(
+    process: AbstractAsyncContextManager[Interpreter], notebook: Notebook, root: Path, scratch: Path
+) -> Run:
+    """Run a notebook from top to bottom in a process of whatever kind.
+
+    :param process: starts it, and kills it with all its children at the end.
+    :param notebook: the notebook.
+    :param root: the project's folder.
+    :param scratch: the run's folder, in which the process notes what it uses: see :func:`run`.
+    :returns: the outputs, and the files that were used.
+    :raises NotebookError: as :func:`run` does.
+    """
     folder = notebook.path.parent
     before = _listing(folder)
-    async with _kernel(notebook, environment, root, scratch, skip) as (manager, client):
+    outputs = []
+    async with process as interpreter:
         # A kernel that starts up asks a program or two about the machine.
         programs = len(_noted(scratch, "started"))
-        cells = [{"cell_type": "code", "source": cell.source, "metadata": {}} for cell in notebook.cells]
-        node = from_dict({"cells": cells})  # type: ignore[no-untyped-call]
-        jupyter = _jupyter(node, manager, client, notebook.timeout)
-        for cell, code in zip(notebook.cells, node.cells, strict=True):
+        for cell in notebook.cells:
             try:
-                await _run_cell(jupyter, notebook, cell, code)
-            except DeadKernelError:
+                executed = await interpreter.execute(cell, notebook.timeout)
+            except InterpreterEnded as end:
                 # nbclient says so after Ctrl-C too; then the caller is cancelled and no longer listens.
-                raise await _died(notebook, cell, manager) from None
-        if not await manager.is_alive():
-            raise await _died(notebook, notebook.cells[-1], manager)
+                raise _died(notebook, cell, str(end)) from None
+            except TimeoutError:
+                reason = (
+                    f"The cell took longer than {notebook.timeout} seconds and was stopped. "
+                    "Make it faster, or set live.timeout in the front matter."
+                )
+                raise NotebookError(notebook.path, cell.line, cell.label, reason) from None
+            _check_raised(notebook, cell, executed.reply)
+            outputs.append(executed.outputs)
+        how = await interpreter.ended()
+        if how is not None:
+            raise _died(notebook, notebook.cells[-1], how)
     used = dict(_noted(scratch, "used"))
     appeared = _listing(folder) - before if len(_noted(scratch, "started")) > programs else set()
     _check_leftovers(notebook, root, scratch, appeared)
-    return Run(tuple(_portable(_settled(code.outputs), scratch / "tmp") for code in node.cells), used)
+    return Run(tuple(_portable(_settled(shown), scratch / "tmp") for shown in outputs), used)
 
 
 @asynccontextmanager
 async def _kernel(
     notebook: Notebook, environment: Environment, root: Path, scratch: Path, skip: Iterable[Path]
-) -> AsyncIterator[tuple[AsyncKernelManager, AsyncKernelClient]]:
+) -> AsyncIterator[Interpreter]:
     """Start a kernel, and kill it with all its children at the end, whatever happened."""
-    for name in ("home", "tmp"):
-        (scratch / name).mkdir(parents=True)
-    command = [environment.python, kernel.__file__, f"--root={root}", f"--log={scratch / 'used.jsonl'}"]
-    command += [f"--skip={folder}" for folder in (*(root / name for name in NOT_THE_PROJECT), *skip)]
+    make_folders(scratch)
+    command = [environment.python, kernel.__file__, f"--root={root}", f"--log={log_of(scratch)}"]
+    command += [f"--skip={folder}" for folder in skipped(root, skip)]
     manager = AsyncKernelManager(
         kernel_spec_manager=_OneKernel(command),
         connection_file=str(scratch / "kernel.json"),
@@ -214,11 +272,11 @@ async def _kernel(
             client.start_channels()
             await client.wait_for_ready(timeout=_PATIENCE)
         except (OSError, RuntimeError) as error:
-            said = _last_line(scratch / "kernel.log") or str(error)
+            said = last_line(scratch / "kernel.log") or str(error)
             reason = f"The kernel did not start with {environment.python}: {said}"
             raise NotebookError(notebook.path, 1, None, reason) from None
         client.allow_stdin = False
-        yield manager, client
+        yield _Kernel(manager, client, len(notebook.cells))
     finally:
         if client is not None:
             client.stop_channels()
@@ -240,43 +298,66 @@ class _OneKernel(KernelSpecManager):
         return self._spec
 
 
-def _jupyter(
-    node: NotebookNode, manager: AsyncKernelManager, client: AsyncKernelClient, timeout: int
-) -> NotebookClient:
-    def keep_reply(cell: NotebookNode, execute_reply: dict[str, Any], **_: Any) -> None:
-        # Some failures, such as SystemExit, are in the reply only and not among the outputs.
-        cell["reply"] = execute_reply["content"]
+class _Kernel:
+    """An ordinary kernel, with nbclient as its client."""
 
-    jupyter = NotebookClient(
-        node,
-        km=manager,
-        timeout=timeout,
-        # Whether an error is expected is decided here, by its name.
-        allow_errors=True,
-        # Better no output than half of it.
-        iopub_timeout=_PATIENCE,
-        raise_on_iopub_timeout=True,
-        coalesce_streams=False,
-        record_timing=False,
-        store_widget_state=False,
-        on_cell_executed=keep_reply,
-        log=_quiet,
-    )
-    jupyter.kc = client
-    return jupyter
-
-
-async def _run_cell(jupyter: NotebookClient, notebook: Notebook, cell: Cell, code: NotebookNode) -> None:
-    """Run one cell and check that it raises what it must, which is mostly nothing."""
-    try:
-        await jupyter.async_execute_cell(code, cell.index - 1)
-    except CellTimeoutError:
-        reason = (
-            f"The cell took longer than {notebook.timeout} seconds and was stopped. "
-            "Make it faster, or set live.timeout in the front matter."
+    def __init__(self, manager: AsyncKernelManager, client: AsyncKernelClient, count: int) -> None:
+        self._manager = manager
+        cells = [{"cell_type": "code", "source": "", "metadata": {}} for _ in range(count)]
+        node = from_dict({"cells": cells})  # type: ignore[no-untyped-call]
+        self._cells = node.cells
+        self._jupyter = NotebookClient(
+            node,
+            km=manager,
+            # Whether an error is expected is decided by its name.
+            allow_errors=True,
+            # Better no output than half of it.
+            iopub_timeout=_PATIENCE,
+            raise_on_iopub_timeout=True,
+            coalesce_streams=False,
+            record_timing=False,
+            store_widget_state=False,
+            on_cell_executed=_keep_reply,
+            log=_quiet,
         )
-        raise NotebookError(notebook.path, cell.line, cell.label, reason) from None
-    reply = code.reply
+        self._jupyter.kc = client
+
+    async def execute(self, cell: Cell, timeout: int) -> Executed:
+        self._jupyter.timeout = timeout
+        code = self._cells[cell.index - 1]
+        code.source = cell.source
+        try:
+            await self._jupyter.async_execute_cell(code, cell.index - 1)
+        except CellTimeoutError as error:
+            raise TimeoutError from error
+        except DeadKernelError as error:
+            raise InterpreterEnded(await self._ending()) from error
+        return Executed(code.outputs, code.reply)
+
+    async def ended(self) -> str | None:
+        return None if await self._manager.is_alive() else await self._ending()
+
+    async def _ending(self) -> str:
+        return ending(await self._manager.provisioner.poll() if self._manager.provisioner else None)
+
+
+def _keep_reply(cell: NotebookNode, execute_reply: dict[str, Any], **_: Any) -> None:
+    cell["reply"] = execute_reply["content"]
+
+
+def ending(status: int | None) -> str:
+    """Say how a process ended.
+
+    :param status: its exit status, negative for a signal, or ``None`` if nobody knows.
+    :returns: words that follow “ended”, such as ``by SIGKILL``.
+    """
+    if status is None:
+        return "without a status"
+    return f"by {signal.Signals(-status).name}" if status < 0 else f"with exit status {status}"
+
+
+def _check_raised(notebook: Notebook, cell: Cell, reply: Mapping[str, Any]) -> None:
+    """Check that a cell raised what it must, which is mostly nothing."""
     raised = reply["ename"] if reply["status"] == "error" else None
     if raised == cell.raises:
         return
@@ -306,12 +387,8 @@ def place(cell: Cell, reply: Mapping[str, Any]) -> tuple[int, str]:
     return cell.source_line + int(frame[1]) - 1, lines[int(frame[1]) - 1].strip()
 
 
-async def _died(notebook: Notebook, cell: Cell, manager: AsyncKernelManager) -> NotebookError:
-    """Say how a kernel ended that nobody ended."""
-    status = await manager.provisioner.poll() if manager.provisioner else None
-    how = "without a status"
-    if status is not None:
-        how = f"by {signal.Signals(-status).name}" if status < 0 else f"with exit status {status}"
+def _died(notebook: Notebook, cell: Cell, how: str) -> NotebookError:
+    """Say of a notebook's process, which nobody ended, that it did."""
     return NotebookError(notebook.path, cell.line, cell.label, f"The kernel ended {how} while the cell ran.")
 
 
@@ -350,7 +427,7 @@ def _listing(folder: Path) -> set[str]:
 
 def _noted(scratch: Path, what: str) -> list[tuple[str, str]]:
     """Read what a kernel noted: each path with its state at the time."""
-    log = scratch / "used.jsonl"
+    log = log_of(scratch)
     if not log.exists():
         return []
     lines = (json.loads(line) for line in log.read_bytes().splitlines())
@@ -393,8 +470,40 @@ def _inherited() -> dict[str, str]:
     return {name: os.environ[name] for name in _INHERITED if name in os.environ}
 
 
-def _last_line(path: Path) -> str:
-    """Give the last line of a log that says anything, or nothing."""
+def make_folders(scratch: Path) -> None:
+    """Make a run's folder, with the home and the folder for temporary files that its process gets.
+
+    :param scratch: the folder.
+    """
+    for name in ("home", "tmp"):
+        (scratch / name).mkdir(parents=True)
+
+
+def log_of(scratch: Path) -> Path:
+    """Give the file in which a run's process notes what it uses.
+
+    :param scratch: the run's folder.
+    :returns: the file.
+    """
+    return scratch / "used.jsonl"
+
+
+def skipped(root: Path, skip: Iterable[Path]) -> list[str]:
+    """Give the folders of a project's root in which nothing is noted.
+
+    :param root: the project's folder.
+    :param skip: those that the caller knows of.
+    :returns: those, and the ones that no project counts.
+    """
+    return [str(folder) for folder in (*(root / name for name in NOT_THE_PROJECT), *skip)]
+
+
+def last_line(path: Path) -> str:
+    """Give the last line of a log.
+
+    :param path: the log.
+    :returns: the last line that says anything; nothing if none does, or there is no log.
+    """
     if not path.exists():
         return ""
     lines = path.read_text(encoding="utf-8", errors="replace").split("\n")

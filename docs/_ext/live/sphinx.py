@@ -29,6 +29,7 @@ from sphinx_tabs.tabs import SphinxTabsPanel, SphinxTabsTab  # type: ignore[impo
 from live import downloads, render
 from live.domain import LiveDomain, anchor_of, domain_of, notebook_of
 from live.execute import Execution, Store, execute_all
+from live.forked import runner_for
 from live.notebook import Cell, Notebook, NotebookError, read_all
 from live.records import recorded
 from live.runner import Environment
@@ -264,9 +265,12 @@ def execute(app: Sphinx) -> None:
     notebooks, errors = read_all(folder)
     domain.notebooks = {notebook.name: notebook for notebook in notebooks}
     lock = (app.confdir / config.live_lock).resolve() if config.live_lock else None
-    domain.executions, failures = execute_all(
-        notebooks, store, domain.root, Environment(lock=lock), progress=not app.quiet
-    )
+    site = Environment(lock=lock)
+    warm_up = (app.confdir / config.live_warm_up).resolve() if config.live_warm_up else None
+    with runner_for(site, warm_up, domain.root) as runner:
+        domain.executions, failures = execute_all(
+            notebooks, store, domain.root, site, progress=not app.quiet, runner=runner
+        )
     errors = [*errors, *failures]
     domain.faulty = {error.path.stem for error in errors}
     for name, execution in domain.executions.items():
@@ -406,6 +410,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     - ``live_root``: the project's root, to which paths in executions and in the bundle are relative.
     - ``live_pages``: the folder in the source folder where each notebook gets a page.
     - ``live_lock``: lock file of the packages that make an execution stale; by default all do.
+    - ``live_warm_up``: script that imports beforehand what notebooks use: they are then executed in forks of
+      one process (see :mod:`live.forked`); by default in ordinary kernels.
     - ``live_expected``: folder of the records with which executions are compared; by default there is none.
     - ``live_environments``: lock file of each environment other than the default one, by its name; see
       :mod:`live.versions`.
@@ -422,6 +428,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("live_root", ".", "env", str)
     app.add_config_value("live_pages", "notebooks", "env", str)
     app.add_config_value("live_lock", "", "", str)
+    app.add_config_value("live_warm_up", "", "", str)
     app.add_config_value("live_expected", "", "", str)
     app.add_config_value("live_environments", {}, "env", dict)
     app.add_config_value("live_show_packages", [], "env", list)

@@ -7,11 +7,15 @@ those, rich outputs are kept too, as files in ``FOLDER/ENVIRONMENT/NOTEBOOK/``.
 
 from __future__ import annotations
 
+import difflib
+import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
+
+from nbformat import NotebookNode
 
 from live import transcript
 from live.downloads import write_if_changed
@@ -65,6 +69,36 @@ def verify(
             )
             errors.append(NotebookError(path, 1, None, reason))
     return errors
+
+
+def same(
+    notebooks: Sequence[Notebook], kernels: Mapping[str, Execution], forks: Mapping[str, Execution]
+) -> list[NotebookError]:
+    """Compare executions in ordinary kernels with those in forks of a warm process.
+
+    :param notebooks: the notebooks.
+    :param kernels: executions in kernels by the notebooks' names.
+    :param forks: executions in forks.
+    :returns: what differs in any output, tracebacks with their colours included, but for what
+        :data:`live.transcript.RULES` replaces: one error for each cell. A notebook without one of both
+        executions is not compared.
+    """
+    reason = "In a fork of the warm process it puts out something else than in an ordinary kernel."
+    errors: list[NotebookError] = []
+    for notebook in notebooks:
+        if notebook.name in kernels and notebook.name in forks:
+            both = zip(kernels[notebook.name].outputs, forks[notebook.name].outputs, strict=True)
+            for cell, outputs in zip(notebook.cells, both, strict=True):
+                kernel, fork = (_lines(each) for each in outputs)
+                if kernel != fork:
+                    diff = "\n".join(difflib.unified_diff(kernel, fork, "kernel", "fork", lineterm=""))
+                    errors.append(transcript.Difference(notebook, cell.label, reason, diff))
+    return errors
+
+
+def _lines(outputs: Sequence[NotebookNode]) -> list[str]:
+    text = json.dumps(outputs, ensure_ascii=False, indent=1, sort_keys=True)
+    return transcript.normalise(text).splitlines()
 
 
 def accept(
