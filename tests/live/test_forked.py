@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from nbformat import v4
@@ -10,6 +11,7 @@ from nbformat import v4
 from live.__main__ import main
 from live.execute import Execution, Store, execute_all
 from live.forked import runner_for
+from live.notebook import read_all
 from live.runner import Environment, run
 from live.verify import same
 from tests.live.conftest import Project
@@ -108,6 +110,19 @@ def test_a_database_in_memory_lasts_from_cell_to_cell(project):
     executions, errors = execute(project)
     assert errors == []
     assert printed(executions["a"]) == ["", "kept\n", "kept\n"]
+
+
+def test_the_folder_of_notebooks_may_be_relative(project, monkeypatch):
+    project.write("a", "import os\nprint(os.getcwd())")
+    project.file("warm_up.py", "")
+    monkeypatch.chdir(project.root)
+    notebooks, _ = read_all(Path("examples/notebooks"))
+    with runner_for(Environment(), Path("warm_up.py"), Path()) as runner:
+        executions, errors = execute_all(
+            notebooks, Store(Path("store")), Path(), progress=False, runner=runner
+        )
+    assert errors == []
+    assert printed(executions["a"]) == [f"{project.notebooks}\n"]
 
 
 def test_without_a_warm_up_there_are_kernels(tmp_path):

@@ -125,7 +125,7 @@ class _ForkServer:
         """Get a process for a notebook, and kill it with all its children at the end, whatever happened."""
         request = {
             "variables": environment.kernel_variables(root, scratch),
-            "folder": str(notebook.path.parent),
+            "folder": str(notebook.path.parent.resolve()),
             "root": str(root),
             "log": str(log_of(scratch)),
             "skip": skipped(root, skip),
