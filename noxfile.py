@@ -223,12 +223,19 @@ def lint(session: nox.Session) -> None:
         "examples/cloud",
         "examples/gallery",
         "examples/servers",
-        "docs/_ext/live",
+        "docs/_ext",
         env=environment,
     )
     prose = ["README.rst", "docs", "examples/notebooks"]
     session.run("sphinx-lint", "--enable=all", "--disable=line-too-long,default-role", *prose)
     session.run("typos", *CODE, *prose)
+
+
+@nox.session
+def publish(session: nox.Session) -> None:
+    """Upload the built site: -- s3://BUCKET/PREFIX, and --dry-run to see beforehand what would be done."""
+    install(session, "requirements.txt")
+    session.run("python", "-m", "publish", "build/html", *session.posargs, env={"PYTHONPATH": "docs/_ext"})
 
 
 @nox.session
