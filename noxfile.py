@@ -226,7 +226,7 @@ def lint(session: nox.Session) -> None:
         "docs/_ext",
         env=environment,
     )
-    prose = ["README.rst", "docs", "examples/notebooks"]
+    prose = ["README.rst", "CONTRIBUTING.rst", "docs", "examples/notebooks"]
     session.run("sphinx-lint", "--enable=all", "--disable=line-too-long,default-role", *prose)
     session.run("typos", *CODE, *prose)
 
