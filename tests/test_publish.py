@@ -121,7 +121,7 @@ def test_the_site_can_be_read_from_the_bucket(site, client, bucket):
 
 def test_what_pages_load_comes_first_and_what_is_gone_goes_last(site, client, bucket):
     publish(site, client, bucket, "")
-    (site / "_static/look.css").write_text("body { color: red }")
+    (site / "_static/look.css").write_text("body { margin: 0 }")
     (site / "guide/first.html").write_text("new")
     (site / "_images/a.svg").rename(site / "_images/b.svg")
     client.changes.clear()
