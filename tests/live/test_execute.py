@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -626,7 +627,9 @@ def interrupted(request, project, tmp_path):
 
     def start():
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        process = subprocess.Popen(command, env=variables, text=True, **pipes)
+        # A shell's background job ignores Ctrl-C, and hands that down to its children.
+        listen = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        process = subprocess.Popen(command, env=variables, text=True, preexec_fn=listen, **pipes)
         reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
         wait_for(reader, process)
         assert os.read(reader, 100) == b"here\n"
