@@ -60,6 +60,12 @@ def depart_container(self: Any, node: nodes.Element) -> None:
     self.depart_container(node)
 
 
+def depart_cell_html(self: Any, node: CellNode) -> None:
+    """End a cell with a link to it."""
+    self.add_permalink_ref(node, "Link to this cell")
+    self.depart_container(node)
+
+
 def visit_cell_latex(self: Any, node: nodes.Element) -> None:
     """Begin a cell in LaTeX, whose containers would drop the anchor that quotations link to."""
     for anchor in node["ids"]:
@@ -100,7 +106,8 @@ def add_nodes(app: Sphinx) -> None:
     as_folded = (visit_folded, depart_container)
     in_latex = (visit_cell_latex, depart_container)
     in_html = (visit_folded_html, depart_folded_html)
-    app.add_node(CellNode, html=as_container, latex=in_latex, text=as_container, man=as_container)
+    cell_in_html = (visit_container, depart_cell_html)
+    app.add_node(CellNode, html=cell_in_html, latex=in_latex, text=as_container, man=as_container)
     app.add_node(Folded, html=in_html, latex=as_folded, text=as_folded, man=as_folded)
 
 
