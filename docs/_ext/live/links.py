@@ -11,11 +11,13 @@ from typing import Any
 
 from docutils import nodes
 from IPython.core.inputtransformer2 import TransformerManager
+from jupyter_sphinx.ast import CellOutputNode
 from nbformat import NotebookNode
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.index_entries import split_index_msg
 from sphinx_tabs.tabs import (  # type: ignore[import-untyped]
     SphinxTabsPanel,
     SphinxTabsTab,
@@ -32,6 +34,10 @@ PRINTED = ("epub", "singlehtml")
 
 # A setting, as in DEFAULT_FILE_STORAGE: two words at least.
 _SETTING = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
+# An exception on a line of its own, as in django.core.exceptions.ImproperlyConfigured: The setting …
+_PRINTED = re.compile(
+    r"^(?:\w+\.)*([A-Z]\w*(?:Error|Exception|Warning|Configured): \S.*)$", re.MULTILINE
+)
 # Longer texts are no help in an index, and the search compares lengths.
 _LONGEST = 120
 
@@ -132,7 +138,7 @@ class IndexCells(SphinxTransform):
         for node in list(self.document.findall(render.CellNode)):
             notebook, cell = domain.cell(node)
             entries = []
-            for term in (*used(notebook, cell.source), *raised(domain.outputs(node))):
+            for term in (*used(notebook, cell.source), *raised(domain.outputs(node)), *printed(node)):
                 if term not in seen:
                     seen.add(term)
                     # "main" has the search rank them with everything else, not below it.
@@ -178,9 +184,45 @@ def raised(outputs: list[NotebookNode]) -> Iterator[str]:
     for output in outputs:
         if output["output_type"] == "error":
             lines = render.without_colours(output["evalue"]).splitlines()
-            # A semicolon would begin an entry below this one.
-            text = f"{output['ename']}: {lines[0] if lines else ''}".partition(";")[0]
-            yield text[:_LONGEST].rstrip(": ")
+            text = lines[0] if lines else ""
+            # Some exceptions begin their text with their own name.
+            yield _shortened(text if text.startswith(f"{output['ename']}:") else f"{output['ename']}: {text}")
+
+
+def printed(cell: render.CellNode) -> Iterator[str]:
+    """Yield the exceptions and the warnings that a cell printed, in whichever environment.
+
+    :param cell: the cell with its outputs.
+    """
+    for shown in cell.findall(CellOutputNode):
+        for block in shown.findall(nodes.literal_block):
+            if "live-traceback" not in block["classes"]:
+                yield from map(_shortened, _PRINTED.findall(block.astext()))
+
+
+def _shortened(text: str) -> str:
+    """Return a text fit for the index, where a semicolon would begin an entry below this one."""
+    return text.partition(";")[0][:_LONGEST].rstrip(": ")
+
+
+def complete_search(app: Sphinx) -> list[Any]:
+    """Have the search know the index entries of the pages that this build doesn't write again.
+
+    Sphinx takes up where the last build left off, but forgets these.
+    """
+    indexer = getattr(app.builder, "indexer", None)
+    if indexer is not None:
+        known = indexer._index_entries
+        for docname, entries in app.env.domains.index_domain.entries.items():
+            if docname not in known:
+                known[docname] = sorted(
+                    {
+                        (text, target, main)
+                        for kind, value, target, main, _ in entries
+                        for text in split_index_msg(kind, value)
+                    }
+                )
+    return []
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -189,5 +231,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
         app.add_transform(transform)
     app.add_post_transform(PrintTabs)
     app.add_node(SphinxTabsPanel, override=True, html=(visit_panel_html, depart_panel_html))
+    app.connect("html-collect-pages", complete_search)
     app.add_js_file("links.js", loading_method="defer")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -176,7 +176,9 @@ def error_node(output: NotebookNode, source: str, root: Path) -> nodes.Element:
     )
     if len(_FRAME.findall(full)) > len(own_lines):
         traceback = nodes.literal_block(full, full, language="ipythontb", classes=["live-traceback"])
-        error += Folded("", traceback, summary="Full traceback", html_only=True, classes=["live-folded"])
+        # Nobody searches for the lines of a library that it happens to quote.
+        classes = ["live-folded", "no-search"]
+        error += Folded("", traceback, summary="Full traceback", html_only=True, classes=classes)
     return error
 
 
