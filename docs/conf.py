@@ -17,6 +17,7 @@ project = "Media storage, live"
 author = "The Media storage, live team"
 project_copyright = "The Media storage, live team"
 language = "en-GB"
+version = "1"  # an e-book must have one; no page shows it
 
 # -- Extensions -----------------------------------------------------------------------------------------
 
@@ -126,3 +127,19 @@ templates_path = ["_templates"]
 html_copy_source = False
 html_show_sphinx = False
 exclude_patterns = ["_ext"]
+
+# -- Books ----------------------------------------------------------------------------------------------
+
+html_theme_path = ["_themes"]  # nox -s pdf takes the theme book
+html_context = {"pages_description": pages_description}
+epub_title = project
+epub_description = pages_description
+epub_basename = "media-storage-live"
+epub_identifier = "media-storage-live"
+epub_scheme = "id"
+epub_tocscope = "includehidden"
+epub_tocdepth = 2
+epub_show_urls = "no"
+epub_css_files = ["book.css"]
+# The pages for those who change how the site looks.
+epub_exclude_files = ["kitchen-sink.xhtml", "notebooks/kitchen-sink.xhtml"]

@@ -29,9 +29,6 @@ from live.domain import domain_of
 from live.notebook import Notebook
 from live.versions import ShowVersions
 
-#: Builders of HTML that no reader can click: they print all tabs.
-PRINTED = ("epub", "singlehtml")
-
 # A setting, as in DEFAULT_FILE_STORAGE: two words at least.
 _SETTING = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 # An exception on a line of its own, as in django.core.exceptions.ImproperlyConfigured: The setting …
@@ -93,8 +90,7 @@ class PrintTabs(SphinxPostTransform):
 
     def run(self, **kwargs: Any) -> None:
         """Replace the tabs, unless the builder writes pages for a browser."""
-        builder = self.env._app.builder
-        if builder.format == "html" and builder.name not in PRINTED:
+        if render.for_browsers(self.env._app.builder):
             return
         for buttons in list(self.document.findall(SphinxTabsTablist)):
             buttons.parent.remove(buttons)

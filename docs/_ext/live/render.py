@@ -19,6 +19,7 @@ from jupyter_sphinx.ast import JupyterCellNode
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode, from_dict
 from sphinx.application import Sphinx
+from sphinx.builders import Builder
 from sphinx.util.images import get_image_size
 
 from live.downloads import write_if_changed
@@ -27,6 +28,8 @@ from live.notebook import Cell
 #: Suffix of the file that a picture of this type is stored in.
 PICTURES = {"image/png": ".png", "image/jpeg": ".jpg"}
 SVG = "image/svg+xml"
+#: Builders of HTML that is read where nothing can be clicked: in a book.
+BOOKS = ("epub", "singlehtml")
 
 _CHAINED = re.compile(
     r"\n+(?:The above exception was the direct cause of the following exception"
@@ -80,15 +83,29 @@ def visit_folded(self: Any, node: Folded) -> None:
     self.visit_container(node)
 
 
+def for_browsers(builder: Builder) -> bool:
+    """Tell whether a builder writes pages for a browser, where readers click.
+
+    :param builder: any builder.
+    """
+    return builder.format == "html" and builder.name not in BOOKS
+
+
 def visit_folded_html(self: Any, node: Folded) -> None:
-    """Begin a folded part."""
+    """Begin a folded part, which a book shows as any other."""
+    if not for_browsers(self.builder):
+        visit_folded(self, node)
+        return
     self.body.append(self.starttag(node, "details"))
     self.body.append(f"<summary>{html.escape(node['summary'])}</summary>")
 
 
 def depart_folded_html(self: Any, node: Folded) -> None:
     """End a folded part."""
-    self.body.append("</details>\n")
+    if for_browsers(self.builder):
+        self.body.append("</details>\n")
+    else:
+        self.depart_container(node)
 
 
 def folded(node: nodes.Element, summary: str) -> Folded:

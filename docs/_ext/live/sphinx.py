@@ -350,7 +350,8 @@ def add_downloads(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Offer the downloads behind the title of a notebook's page, where they are written: in HTML."""
     name = notebook_of(app.config, docname)
     title = next(doctree.findall(nodes.title), None)
-    if app.builder.format != "html" or name not in domain_of(app.env).executions or title is None:
+    executed = name in domain_of(app.env).executions
+    if not render.for_browsers(app.builder) or not executed or title is None:
         return
     files = [f"{name}.ipynb", f"{name}.py"]
     if app.config.live_bundle:
@@ -402,7 +403,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None:
         return
     domain = domain_of(app.env)
-    if app.builder.format == "html":
+    if render.for_browsers(app.builder):
         try:
             downloads.write(app.outdir / downloads.FOLDER, files_to_offer(domain, app.config))
         except ValueError as error:

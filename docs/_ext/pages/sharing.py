@@ -12,6 +12,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 from live.downloads import write_if_changed
+from live.render import for_browsers
 from pages.cards import SIZE, card
 from pages.description import description_of, public_pages
 
@@ -23,7 +24,7 @@ def describe(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Add a page's description to its head, and its card if the site's address is known."""
-    if app.builder.format != "html" or app.builder.name == "epub" or doctree is None:
+    if not for_browsers(app.builder) or doctree is None:
         return
     config, title = app.config, app.env.titles[pagename].astext()
     said = description_of(doctree, config.pages_description)
@@ -52,7 +53,7 @@ def describe(
 
 def write_sitemap(app: Sphinx, exception: Exception | None) -> None:
     """List the addresses of all pages that readers are to find. It has no dates, which builds would change."""
-    if exception is not None or app.builder.format != "html" or not app.config.html_baseurl:
+    if exception is not None or not for_browsers(app.builder) or not app.config.html_baseurl:
         return
     listed = ElementTree.Element("urlset", xmlns=_SITEMAP)
     for docname in public_pages(app.env):
