@@ -8,6 +8,7 @@ a virtual environment under ``.nox/`` with the pinned nox and hands over to it. 
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,36 @@ def site(session: nox.Session) -> None:
     """Execute the notebooks and build the site into build/html; any warning is an error."""
     install(session, "requirements.txt")
     session.run("sphinx-build", *SPHINX, *STRICT, "docs", "build/html", *session.posargs)
+
+
+@nox.session
+def epub(session: nox.Session) -> None:
+    """Build the site as an e-book with all tabs open: build/epub/media-storage-live.epub."""
+    install(session, "requirements.txt")
+    # The same pages give the same e-book: no date of today.
+    environment = {"SOURCE_DATE_EPOCH": "0"}
+    command = ["sphinx-build", *SPHINX, *STRICT, "--builder=epub"]
+    shutil.rmtree("build/epub", ignore_errors=True)  # whatever lies there goes into the e-book
+    session.run(*command, "docs", "build/epub", *session.posargs, env=environment)
+
+
+@nox.session
+def pdf(session: nox.Session) -> None:
+    """Print the site with all tabs open, by Chromium: build/media-storage-live.pdf."""
+    install(session, "requirements.txt")
+    session.run(
+        "sphinx-build",
+        *SPHINX,
+        *STRICT,
+        "--builder=singlehtml",  # all pages on one
+        "--define=html_theme=book",
+        "--define=html_css_files=book.css",
+        "docs",
+        "build/book",
+        *session.posargs,
+    )
+    command = ["python", "-m", "pages.printing", "build/book", "build/media-storage-live.pdf"]
+    session.run(*command, env={"PYTHONPATH": "docs/_ext"})
 
 
 @nox.session

@@ -19,6 +19,7 @@ from jupyter_sphinx.ast import JupyterCellNode
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode, from_dict
 from sphinx.application import Sphinx
+from sphinx.builders import Builder
 from sphinx.util.images import get_image_size
 
 from live.downloads import write_if_changed
@@ -27,6 +28,8 @@ from live.notebook import Cell
 #: Suffix of the file that a picture of this type is stored in.
 PICTURES = {"image/png": ".png", "image/jpeg": ".jpg"}
 SVG = "image/svg+xml"
+#: Builders of HTML that is read where nothing can be clicked: in a book.
+BOOKS = ("epub", "singlehtml")
 
 _CHAINED = re.compile(
     r"\n+(?:The above exception was the direct cause of the following exception"
@@ -60,6 +63,12 @@ def depart_container(self: Any, node: nodes.Element) -> None:
     self.depart_container(node)
 
 
+def depart_cell_html(self: Any, node: CellNode) -> None:
+    """End a cell with a link to it."""
+    self.add_permalink_ref(node, "Link to this cell")
+    self.depart_container(node)
+
+
 def visit_cell_latex(self: Any, node: nodes.Element) -> None:
     """Begin a cell in LaTeX, whose containers would drop the anchor that quotations link to."""
     for anchor in node["ids"]:
@@ -74,15 +83,29 @@ def visit_folded(self: Any, node: Folded) -> None:
     self.visit_container(node)
 
 
+def for_browsers(builder: Builder) -> bool:
+    """Tell whether a builder writes pages for a browser, where readers click.
+
+    :param builder: any builder.
+    """
+    return builder.format == "html" and builder.name not in BOOKS
+
+
 def visit_folded_html(self: Any, node: Folded) -> None:
-    """Begin a folded part."""
+    """Begin a folded part, which a book shows as any other."""
+    if not for_browsers(self.builder):
+        visit_folded(self, node)
+        return
     self.body.append(self.starttag(node, "details"))
     self.body.append(f"<summary>{html.escape(node['summary'])}</summary>")
 
 
 def depart_folded_html(self: Any, node: Folded) -> None:
     """End a folded part."""
-    self.body.append("</details>\n")
+    if for_browsers(self.builder):
+        self.body.append("</details>\n")
+    else:
+        self.depart_container(node)
 
 
 def folded(node: nodes.Element, summary: str) -> Folded:
@@ -100,7 +123,8 @@ def add_nodes(app: Sphinx) -> None:
     as_folded = (visit_folded, depart_container)
     in_latex = (visit_cell_latex, depart_container)
     in_html = (visit_folded_html, depart_folded_html)
-    app.add_node(CellNode, html=as_container, latex=in_latex, text=as_container, man=as_container)
+    cell_in_html = (visit_container, depart_cell_html)
+    app.add_node(CellNode, html=cell_in_html, latex=in_latex, text=as_container, man=as_container)
     app.add_node(Folded, html=in_html, latex=as_folded, text=as_folded, man=as_folded)
 
 
@@ -169,7 +193,9 @@ def error_node(output: NotebookNode, source: str, root: Path) -> nodes.Element:
     )
     if len(_FRAME.findall(full)) > len(own_lines):
         traceback = nodes.literal_block(full, full, language="ipythontb", classes=["live-traceback"])
-        error += Folded("", traceback, summary="Full traceback", html_only=True, classes=["live-folded"])
+        # Nobody searches for the lines of a library that it happens to quote.
+        classes = ["live-folded", "no-search"]
+        error += Folded("", traceback, summary="Full traceback", html_only=True, classes=classes)
     return error
 
 

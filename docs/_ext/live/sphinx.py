@@ -157,14 +157,23 @@ class DressCells(SphinxTransform):
     default_priority = _LOOK_UP_PRIORITY + 1
 
     def apply(self, **kwargs: Any) -> None:
-        """Dress each cell, and say at the end of a notebook's page with what it was executed."""
+        """Dress each cell, and say at the end of a page with what its cells were executed."""
         domain = domain_of(self.env)
         for node in list(self.document.findall(render.CellNode)):
             self.dress(node, domain)
         name = notebook_of(self.config, self.env.current_document.docname)
-        if name in domain.executions:
-            domain.note_shown(name)
-            text = executed_with(domain.executions[name], self.config.live_show_packages)
+        shown = [name] if name else [node["notebook"] for node in self.document.findall(render.CellNode)]
+        executed = [notebook for notebook in dict.fromkeys(shown) if notebook in domain.executions]
+        for notebook in executed:
+            domain.note_shown(notebook)
+        said = [
+            executed_with(domain.executions[notebook], self.config.live_show_packages) for notebook in executed
+        ]
+        if said:
+            text = said[0]
+            if not name:  # One page may quote several notebooks, executed in several environments.
+                parts = [sentence[0].lower() + sentence[1:].rstrip(".") for sentence in dict.fromkeys(said)]
+                text = f"The cells on this page: {'; '.join(parts)}."
             self.document.append(nodes.paragraph("", text, classes=["live-executed"]))
 
     def dress(self, node: render.CellNode, domain: LiveDomain) -> None:
@@ -252,6 +261,8 @@ def executed_with(execution: Execution, packages: list[str]) -> str:
 def use_own_look(app: Sphinx, config: Config) -> None:
     """Leave the look of tabs to our style sheet, and pictures to the builders that can show them."""
     config.sphinx_tabs_disable_css_loading = True
+    # sphinx-tabs would tell builders apart as it reads. Ours all share what was read; see live.links.PrintTabs.
+    config.sphinx_tabs_valid_builders = list(app.registry.builders)
     # LaTeX can't show an SVG that isn't a file. Each of ours has a text beside it.
     config.render_priority_latex = [kind for kind in config.render_priority_latex if kind != render.SVG]
 
@@ -339,7 +350,8 @@ def add_downloads(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Offer the downloads behind the title of a notebook's page, where they are written: in HTML."""
     name = notebook_of(app.config, docname)
     title = next(doctree.findall(nodes.title), None)
-    if app.builder.format != "html" or name not in domain_of(app.env).executions or title is None:
+    executed = name in domain_of(app.env).executions
+    if not render.for_browsers(app.builder) or not executed or title is None:
         return
     files = [f"{name}.ipynb", f"{name}.py"]
     if app.config.live_bundle:
@@ -391,7 +403,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None:
         return
     domain = domain_of(app.env)
-    if app.builder.format == "html":
+    if render.for_browsers(app.builder):
         try:
             downloads.write(app.outdir / downloads.FOLDER, files_to_offer(domain, app.config))
         except ValueError as error:
@@ -444,6 +456,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for transform in (PrepareLookUp, DressCells, LabelTabs):
         app.add_transform(transform)
     app.setup_extension("live.versions")
+    app.setup_extension("live.links")
     render.add_nodes(app)
     app.connect("config-inited", use_own_look)
     app.connect("builder-inited", execute)

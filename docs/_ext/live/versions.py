@@ -15,7 +15,6 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from jupyter_sphinx.ast import CellOutputNode, cell_output_to_nodes
 from nbformat import NotebookNode
-from sphinx.addnodes import only
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.transforms import SphinxTransform
@@ -227,6 +226,7 @@ class ShowVersions(SphinxTransform):
             if not panel.children:
                 panel.append(nodes.paragraph("", "Nothing is printed.", classes=["live-nothing"]))
             panel.extend(self.versions(one) for one in group)
+            panel["data-environment"] = group[0].environment
             panels.append(panel)
         node.insert(position, self.tabs(labels, panels))
 
@@ -256,7 +256,7 @@ class ShowVersions(SphinxTransform):
         document["next_tabs_id"] = number + 1
         buttons = SphinxTabsTablist()
         buttons["role"], buttons["aria-label"] = "tablist", "Versions"
-        node = nodes.container("", only("", buttons, expr="html"), classes=["sphinx-tabs"])
+        node = nodes.container("", buttons, classes=["sphinx-tabs"])
         for position, (label, panel) in enumerate(zip(labels, panels, strict=True)):
             # sphinx-tabs selects tabs of the same name together, and calls this a group.
             name = base64.b64encode(label.encode()).decode()
@@ -271,7 +271,6 @@ class ShowVersions(SphinxTransform):
             panel["data-label"] = label
             if position:
                 panel["hidden"] = "true"
-            panel.insert(0, only("", nodes.paragraph("", "", nodes.strong("", label)), expr="not html"))
             buttons.append(tab)
             node.append(panel)
         return node
