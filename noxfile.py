@@ -100,6 +100,7 @@ def serve(session: nox.Session) -> None:
         "--watch=examples",
         "--ignore=*/docs/notebooks/*.md",  # written by the build itself
         "--re-ignore=__pycache__|\\.ipynb_checkpoints",
+        "--define=trust_policy=0",  # it reloads your page by an inline script, which the policy forbids
         *SPHINX,
         "docs",
         "build/html",
@@ -195,7 +196,20 @@ def tests(session: nox.Session) -> None:
     """Run the tests; what follows -- goes to pytest, such as -- tests/conf -k secret."""
     # That lock is requirements.txt with the real S3 server.
     install(session, "requirements/environments/seaweedfs.txt", "requirements/tests.txt")
-    session.run("python", "-m", "pytest", *session.posargs)
+    # What needs a browser has a session of its own.
+    session.run("python", "-m", "pytest", "--ignore=tests/access", *session.posargs)
+
+
+@nox.session
+def access(session: nox.Session) -> None:
+    """Open every page in Chromium: accessible, whole without scripts, light, and nothing leaves the site."""
+    install(
+        session,
+        "requirements/environments/seaweedfs.txt",
+        "requirements/tests.txt",
+        "requirements/browser-tests.txt",
+    )
+    session.run("python", "-m", "pytest", *(session.posargs or ["tests/access"]))
 
 
 @nox.session

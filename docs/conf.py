@@ -30,6 +30,7 @@ extensions = [
     "sphinx_tabs.tabs",
     # Ours; after jupyter_sphinx, whose execution it replaces
     "live.sphinx",
+    "trust",
 ]
 
 autodoc_member_order = "bysource"
@@ -105,3 +106,9 @@ templates_path = ["_templates"]
 html_copy_source = False
 html_show_sphinx = False
 exclude_patterns = ["_ext"]
+
+# -- Trust ----------------------------------------------------------------------------------------------
+
+# Furo's own, which sets the theme before anything is painted. All other scripts are files.
+trust_inline_scripts = ['document.body.dataset.theme = localStorage.getItem("theme") || "auto";']
+trust_python_scripts = ["_static/live/run.js"]
