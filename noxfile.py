@@ -64,7 +64,16 @@ nox.options.error_on_missing_interpreters = True
 os.environ["VIRTUALENV_NO_PERIODIC_UPDATE"] = "1"
 
 # The folders whose code is linted and type-checked.
-CODE = ["conf", "docs/_ext", "docs/conf.py", "docs/warm_up.py", "examples", "noxfile.py", "tests"]
+CODE = [
+    "conf",
+    "docs/_ext",
+    "docs/conf.py",
+    "docs/warm_up.py",
+    "examples",
+    "noxfile.py",
+    "requirements/audit.py",
+    "tests",
+]
 # The import roots of the project, the same as in pyproject.toml for the tests.
 IMPORT_ROOTS = os.pathsep.join(str(ROOT / folder) for folder in (".", "examples", "docs/_ext"))
 
@@ -76,6 +85,21 @@ STRICT = [
     "--nitpicky",  # a reference that leads nowhere is a warning …
     "--fail-on-warning",  # … and a warning fails the build,
     "--keep-going",  # but only at the end, so that you see them all
+]
+
+# Keys and passwords that examples and tests make up, as regular expressions. Whatever else looks like a
+# secret fails `nox -s lint`.
+MADE_UP_SECRETS = [
+    "testing",  # everywhere: the key and the secret with which moto is content
+    "(KEY|SEC(.{0,3}RET|%FFT)?|secret)",  # in the anatomy of a DSN, right and wrong
+    "test/100%ing",  # shows what must be percent-encoded, as do the next two
+    "a%2Fb%2Bc%25d%40e",
+    "%2F%2B%2B%25%40%3A%3F%23%26",
+    "QXZJ",  # letters that occur nowhere else, to find out whether they are printed
+    "(only for this lesson.*|from-the-environment|nowhere-else-on-the-page)",  # settings.SECRET_KEY
+    "abcdefghijklmnopqrstuvwxyz0=",  # a signature
+    "d41d8cd98f00b204e9800998ecf8427e",  # the MD5 of nothing
+    "qznLcsROx4GACP2dm0UCKCzCG.HiZ1guq6ZZDob/Tng=",  # a digest from a specification
 ]
 
 # What verifies the notebooks besides requirements.txt: the table in environments.toml, by name.
@@ -101,6 +125,7 @@ def serve(session: nox.Session) -> None:
         "--watch=examples",
         "--ignore=*/docs/notebooks/*.md",  # written by the build itself
         "--re-ignore=__pycache__|\\.ipynb_checkpoints",
+        "--define=trust_policy=0",  # it reloads your page by an inline script, which the policy forbids
         *SPHINX,
         "docs",
         "build/html",
@@ -226,7 +251,20 @@ def tests(session: nox.Session) -> None:
     """Run the tests; what follows -- goes to pytest, such as -- tests/conf -k secret."""
     # That lock is requirements.txt with the real S3 server.
     install(session, "requirements/environments/seaweedfs.txt", "requirements/tests.txt")
-    session.run("python", "-m", "pytest", *session.posargs)
+    # What needs a browser has a session of its own.
+    session.run("python", "-m", "pytest", "--ignore=tests/access", *session.posargs)
+
+
+@nox.session
+def access(session: nox.Session) -> None:
+    """Open every page in Chromium: accessible, whole without scripts, light, and nothing leaves the site."""
+    install(
+        session,
+        "requirements/environments/seaweedfs.txt",
+        "requirements/tests.txt",
+        "requirements/browser-tests.txt",
+    )
+    session.run("python", "-m", "pytest", *(session.posargs or ["tests/access"]))
 
 
 @nox.session
@@ -243,7 +281,7 @@ def lab(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style (ruff), types (mypy), reST and Markdown (sphinx-lint) and British spelling (typos)."""
+    """Check style, types, markup, spelling, prose, and that no file holds a secret."""
     install(session, "requirements.txt", "requirements/tests.txt", "requirements/lint.txt")
     session.run("ruff", "check", *CODE)
     session.run("ruff", "format", "--check", *CODE)
@@ -255,11 +293,35 @@ def lint(session: nox.Session) -> None:
         "examples/gallery",
         "examples/servers",
         "docs/_ext",
+        "requirements/audit.py",
         env=environment,
     )
     prose = ["README.rst", "CONTRIBUTING.rst", "docs", "examples/notebooks"]
     session.run("sphinx-lint", "--enable=all", "--disable=line-too-long,default-role", *prose)
     session.run("typos", *CODE, *prose)
+    no_secrets(session)
+
+
+def no_secrets(session: nox.Session) -> None:
+    """Fail if a file that git knows of, or would, holds what looks like a secret.
+
+    :param session: a session with detect-secrets.
+    """
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = session.run(*listing, external=True, silent=True, log=False) or ""
+    # Files that are deleted but not yet committed are listed too. Lock files are digests from end to end.
+    files = [name for name in listed.split("\0") if (ROOT / name).is_file()]
+    options = ["--exclude-files", r"(^requirements(/.*)?\.txt|package-lock\.json)$"]
+    for pattern in MADE_UP_SECRETS:
+        options += ["--exclude-secrets", f"^{pattern}$"]
+    session.run("detect-secrets-hook", "--no-verify", *options, *files, log=False)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Compare all pins with the public lists of known vulnerabilities; needs the network."""
+    install(session, "requirements/audit.txt")
+    session.run("python", "requirements/audit.py")
 
 
 @nox.session

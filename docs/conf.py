@@ -34,6 +34,7 @@ extensions = [
     # Ours; after jupyter_sphinx, whose execution it replaces
     "live.sphinx",
     "pages",
+    "trust",
 ]
 
 autodoc_member_order = "bysource"
@@ -128,6 +129,7 @@ html_copy_source = False
 html_show_sphinx = False
 exclude_patterns = ["_ext"]
 
+<<<<<<< HEAD
 # -- Books ----------------------------------------------------------------------------------------------
 
 html_theme_path = ["_themes"]  # nox -s pdf takes the theme book
@@ -143,3 +145,10 @@ epub_show_urls = "no"
 epub_css_files = ["book.css"]
 # The pages for those who change how the site looks.
 epub_exclude_files = ["kitchen-sink.xhtml", "notebooks/kitchen-sink.xhtml"]
+=======
+# -- Trust ----------------------------------------------------------------------------------------------
+
+# Furo's own, which sets the theme before anything is painted. All other scripts are files.
+trust_inline_scripts = ['document.body.dataset.theme = localStorage.getItem("theme") || "auto";']
+trust_python_scripts = ["_static/live/run.js"]
+>>>>>>> hosting
