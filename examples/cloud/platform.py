@@ -19,7 +19,7 @@ from cloud.drawing import shorten
 from cloud.requests import RequestLog, observed, recorded, unrecorded
 from conf.storage import parse, storage_entry
 
-#: Where an instance's disk holds uploads if its deploy names no directory.
+#: Where an instance's disk holds uploads if its deployment names no directory.
 MEDIA = "/app/media"
 
 
@@ -31,14 +31,15 @@ class Instance:
     """A copy of your application, with a disk that nobody shares and nothing outlives.
 
     :meth:`Cloud.start` makes it. Code in its ``with`` block runs "on" it: ``default_storage``, each field
-        without a storage of its own and easy-thumbnails then use what the deploy's ``DEFAULT_STORAGE_DSN``
-        names, ``settings.MEDIA_ROOT`` is :attr:`media`, and ``os.environ`` holds the deploy's variables.
+        without a storage of its own and easy-thumbnails then use what the deployment's
+        ``DEFAULT_STORAGE_DSN`` names, ``settings.MEDIA_ROOT`` is :attr:`media`, and ``os.environ`` holds the
+        deployment's variables.
     """
 
     def __init__(self, name: str, release: int, environment: dict[str, str], disk: Path) -> None:
         #: Its name, such as ``web-1``.
         self.name = name
-        #: The number of the deploy that it belongs to, from 1.
+        #: The number of the deployment that it belongs to, from 1.
         self.release = release
         self._environment = environment
         self._disk = disk
@@ -159,8 +160,8 @@ class Cloud:
     :param region: the region of the bucket; by default ``eu-central-1``, or what that DSN says.
     :param dsn: the storage DSN of the bucket, in place of ``bucket``, ``region`` and the environment's. If it
         names a server on this machine, that is used, and its bucket as it is.
-    :param environment: environment variables of the first deploy; ``DEFAULT_STORAGE_DSN`` is the bucket's DSN
-        if you give none.
+    :param environment: environment variables of the first deployment; ``DEFAULT_STORAGE_DSN`` is the bucket's
+        DSN if you give none.
     :raises conf.storage.StorageDSNError: if a DSN cannot be used.
     :raises ValueError: if ``dsn`` names a directory, or the environment's a bucket that isn't empty.
     """
@@ -241,7 +242,7 @@ class Cloud:
             django.setup()
 
     def start(self, name: str = "") -> Instance:
-        """Start an instance of the current deploy, with an empty disk.
+        """Start an instance of the current deployment, with an empty disk.
 
         :param name: its name: lower-case letters, digits and hyphens. By default ``web-`` and the first
             number that is free.
