@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +229,8 @@ def test_the_service_ends_when_the_engine_does(served, tmp_path, number):
     # The service holds the pipe open: the pipe's end is the service's.
     served.service(
         f"import json, sys\npipe = open({str(pipe)!r}, 'w')\nprint('here', file=pipe, flush=True)\n"
-        f"print(json.dumps({{'PIPE': {str(pipe)!r}}}), flush=True)\nsys.stdin.read()"
+        f"print(json.dumps({{'PIPE': {str(pipe)!r}}}), flush=True)\n"
+        "sys.stdin.read()\nprint('ended', file=pipe)"
     )
     served.write("a", "import os\nprint('cell', file=open(os.environ['PIPE'], 'w'))\nwhile True: pass")
     command = [sys.executable, "-m", "live", "verify", "--environment=served", "--service=servers/service.py"]
@@ -236,13 +238,16 @@ def test_the_service_ends_when_the_engine_does(served, tmp_path, number):
     command += [f"--store={served.project.store}"]
     variables = {**os.environ, "PYTHONPATH": str(ENGINE)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = subprocess.Popen(command, env=variables, text=True, **pipes)
+    # A shell's background job ignores Ctrl-C, and hands that down to its children.
+    listen = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(command, env=variables, text=True, process_group=0, preexec_fn=listen, **pipes)
     with pipe.open() as reader:
         assert reader.readline() == "here\n"
         assert reader.readline() == "cell\n"
-        process.send_signal(number)
+        # As a terminal does, which sends it to all programs in front.
+        os.killpg(process.pid, number)
         _, said = process.communicate(timeout=60)
-        assert reader.read() == ""
+        assert reader.read() == "ended\n", "it was hit as well"
     assert said.startswith("starting servers/service.py for a\nexecuting a\n")
     if number == signal.SIGINT:
         assert process.returncode == 130
