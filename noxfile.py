@@ -202,6 +202,8 @@ def in_environments(session: nox.Session, command: str) -> None:
             if python is None:
                 continue
             options.append(f"--python={python}")
+            if "service" in ENVIRONMENTS[name]:
+                options.append(f"--service={ENVIRONMENTS[name]['service']}")
         else:
             # The site's build executes in forks. Here it is held against ordinary kernels.
             options.append("--warm-up=docs/warm_up.py")

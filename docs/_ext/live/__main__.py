@@ -52,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             errors += failed
         else:
             python = _interpreter(options.python, parser)
-            environment = Environment(options.environment, python, lock=options.lock)
+            if options.service and not (options.root / options.service).is_file():
+                parser.error(f"There is no script {options.service} in {options.root.resolve()}.")
+            environment = Environment(options.environment, python, lock=options.lock, service=options.service)
             if not errors and not any(environment.name in notebook.environments for notebook in chosen):
                 parser.error(f"None of these notebooks runs in an environment {environment.name}.")
             executions, failed = execute_all(
@@ -164,6 +166,12 @@ def _parser() -> argparse.ArgumentParser:
         default=sys.executable,
         metavar="PATH",
         help="interpreter that has the environment's packages (this one)",
+    )
+    recorded.add_argument(
+        "--service",
+        default="",
+        metavar="SCRIPT",
+        help="script that runs beside each notebook, below the project's folder (none)",
     )
     recorded.add_argument(
         "--expected",

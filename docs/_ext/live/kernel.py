@@ -20,6 +20,9 @@ URI, and questions that open nothing, such as ``os.path.exists``.
 
 A cell that looks up another machine, or connects to it, gets an exception instead. Programs that a cell
 starts are not held back by this.
+
+An environment's service (:mod:`live.service`) is run by this file too, in place of a kernel: what its script
+uses is noted in the same way.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ import json
 import os
 import platform
 import re
+import runpy
 import socket
 import sys
 import threading
@@ -283,9 +287,10 @@ def _folder(path: str) -> str:
 
 
 def main() -> None:
-    """Run the script: describe the interpreter, or become a kernel."""
+    """Run the script: describe the interpreter, or become a kernel or a service."""
     parser = argparse.ArgumentParser(description="Run an IPython kernel that notes which files it uses.")
     parser.add_argument("--describe", action="store_true", help="print versions as JSON and end")
+    parser.add_argument("--service", help="script to run in place of a kernel")
     parser.add_argument("--root", help="folder of the project")
     parser.add_argument("--log", help="file that receives what is used")
     parser.add_argument("--skip", action="append", default=[], help="folder that is not part of the project")
@@ -297,6 +302,10 @@ def main() -> None:
     tracer = Tracer(options.root, options.log, [*options.skip, sys.prefix])
     sys.addaudithook(refuse_other_machines)
     install(tracer)
+    if options.service:
+        sys.argv[:] = [options.service]
+        runpy.run_path(options.service, run_name="__main__")
+        return
 
     # After the hooks, so that a project's module that stands in the way of one of ipykernel's is noted.
     from ipykernel import kernelapp

@@ -68,13 +68,17 @@ class Environment:
     :param variables: further environment variables of the kernels.
     :param lock: lock file of the packages that count: a test runner beside them, say, makes nothing stale. By
         default every installed package counts.
+    :param service: script that runs beside each notebook, relative to the project's root (see
+        :mod:`live.service`); by default there is none.
     """
 
     name: str = "default"
     python: str = sys.executable
     paths: tuple[str, ...] = ()
-    variables: Mapping[str, str] = field(default_factory=dict)
+    # Those of a service may be secrets.
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     lock: Path | None = None
+    service: str = ""
 
     @property
     def version(self) -> str:
@@ -100,13 +104,15 @@ class Environment:
 
     @cached_property
     def settings(self) -> str:
-        """Digest of what else decides what a cell prints: paths, variables and the kernels' own scripts."""
+        """Digest of what else decides what a cell prints: paths, variables, the kernels' own scripts, and
+        which service there is. The service's code counts as code that the cells used.
+        """
         # Both of which a notebook's process may be.
         scripts = [
             Path(kernel.__file__).with_name(name).read_text() for name in ("kernel.py", "forkserver.py")
         ]
         variables = [f"{name}={value}" for name, value in sorted(self.variables.items())]
-        parts = [*scripts, *self.paths, *variables]
+        parts = [*scripts, *self.paths, *variables, self.service]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def kernel_variables(self, root: Path, scratch: Path) -> dict[str, str]:
@@ -219,7 +225,7 @@ async def run_in(
     outputs = []
     async with process as interpreter:
         # A kernel that starts up asks a program or two about the machine.
-        programs = len(_noted(scratch, "started"))
+        programs = len(noted(scratch, "started"))
         for cell in notebook.cells:
             try:
                 executed = await interpreter.execute(cell, notebook.timeout)
@@ -237,8 +243,8 @@ async def run_in(
         how = await interpreter.ended()
         if how is not None:
             raise _died(notebook, notebook.cells[-1], how)
-    used = dict(_noted(scratch, "used"))
-    appeared = _listing(folder) - before if len(_noted(scratch, "started")) > programs else set()
+    used = dict(noted(scratch, "used"))
+    appeared = _listing(folder) - before if len(noted(scratch, "started")) > programs else set()
     _check_leftovers(notebook, root, scratch, appeared)
     return Run(tuple(_portable(_settled(shown), scratch / "tmp") for shown in outputs), used)
 
@@ -402,12 +408,10 @@ def _check_leftovers(notebook: Notebook, root: Path, scratch: Path, appeared: se
     """
     folder = notebook.path.parent.resolve()
     changes = {
-        path: before
-        for path, before in _noted(scratch, "changed")
-        if kernel.state(str(root / path)) != before
+        path: before for path, before in noted(scratch, "changed") if kernel.state(str(root / path)) != before
     }
     if folder.is_relative_to(root):
-        noted_by_any = {path for run in scratch.parent.iterdir() for path, _ in _noted(run, "changed")}
+        noted_by_any = {path for run in scratch.parent.iterdir() for path, _ in noted(run, "changed")}
         paths = {(folder / name).relative_to(root).as_posix() for name in appeared}
         changes.update(dict.fromkeys(paths - noted_by_any, kernel.ABSENT))
     if changes:
@@ -423,15 +427,6 @@ def _listing(folder: Path) -> set[str]:
     """Give the names in a folder, but for caches and for what a person may be editing meanwhile."""
     names = (path.name for path in folder.iterdir())
     return {name for name in names if not name.startswith((".", "__")) and not name.endswith(".md")}
-
-
-def _noted(scratch: Path, what: str) -> list[tuple[str, str]]:
-    """Read what a kernel noted: each path with its state at the time."""
-    log = log_of(scratch)
-    if not log.exists():
-        return []
-    lines = (json.loads(line) for line in log.read_bytes().splitlines())
-    return [(path, state) for kind, path, state in lines if kind == what]
 
 
 def _settled(outputs: list[NotebookNode]) -> list[NotebookNode]:
@@ -486,6 +481,20 @@ def log_of(scratch: Path) -> Path:
     :returns: the file.
     """
     return scratch / "used.jsonl"
+
+
+def noted(scratch: Path, what: str) -> list[tuple[str, str]]:
+    """Read what a run's process noted (see :class:`live.kernel.Tracer`).
+
+    :param scratch: the run's folder.
+    :param what: ``used``, ``changed`` or ``started``.
+    :returns: each path with its state at the time.
+    """
+    log = log_of(scratch)
+    if not log.exists():
+        return []
+    lines = (json.loads(line) for line in log.read_bytes().splitlines())
+    return [(path, state) for kind, path, state in lines if kind == what]
 
 
 def skipped(root: Path, skip: Iterable[Path]) -> list[str]:

@@ -5,7 +5,7 @@ gets the outputs of that one execution instead, so that reading a page never exe
 """
 
 import logging as standard_logging
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -32,7 +32,7 @@ from live.execute import Execution, Store, execute_all
 from live.forked import runner_for
 from live.notebook import Cell, Notebook, NotebookError, read_all
 from live.records import recorded
-from live.runner import Environment
+from live.runner import Environment, pinned
 from live.verify import verify
 
 logger = logging.getLogger(__name__)
@@ -170,11 +170,30 @@ class DressCells(SphinxTransform):
             executed_with(domain.executions[notebook], self.config.live_show_packages) for notebook in executed
         ]
         if said:
-            text = said[0]
-            if not name:  # One page may quote several notebooks, executed in several environments.
+            if name:
+                said += self.also(domain.notebooks[name], domain.executions[name], domain.locks)
+                text = " ".join(said)
+            else:  # One page may quote several notebooks, executed in several environments.
                 parts = [sentence[0].lower() + sentence[1:].rstrip(".") for sentence in dict.fromkeys(said)]
                 text = f"The cells on this page: {'; '.join(parts)}."
             self.document.append(nodes.paragraph("", text, classes=["live-executed"]))
+
+    def also(self, notebook: Notebook, execution: Execution, locks: Mapping[str, Path]) -> Iterator[str]:
+        """Yield what ``live_also_executed`` says of the notebook's other environments."""
+        for environment, sentence in self.config.live_also_executed.items():
+            lock = locks.get(environment)
+            if environment not in notebook.environments or environment == execution.environment:
+                continue
+            if lock is not None and lock.is_file():  # or it is said of the first cell
+                self.env.note_dependency(lock)
+                try:
+                    yield sentence.format_map(pinned(lock.read_text(encoding="utf-8")))
+                except KeyError as missing:
+                    logger.error(
+                        "live_also_executed of “%s” names %s, which is no package of its lock file.",
+                        environment,
+                        missing,
+                    )
 
     def dress(self, node: render.CellNode, domain: LiveDomain) -> None:
         """Replace what jupyter-sphinx leaves rough in a cell, and add what surrounds code and output."""
@@ -428,6 +447,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     - ``live_environments``: lock file of each environment other than the default one, by its name; see
       :mod:`live.versions`.
     - ``live_show_packages``: distributions to name, with their versions, at the end of a notebook's page.
+    - ``live_show_services``: distributions of services, such as a server that notebooks talk to, by the names
+      to show. An environment uses the first one that it has. Tabs are named after them where versions of the
+      first of ``live_show_packages`` don't tell environments apart.
+    - ``live_also_executed``: a sentence for the end of the page of each notebook that runs in an environment
+      too, by the environment's name; ``{package}`` in it stands for the package's version there.
     - ``live_bundle``: files that a learner needs besides the notebooks: paths or globs below ``live_root``.
       Without any there is no archive.
     - ``live_bundle_name``: name of the archive.
@@ -444,6 +468,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("live_expected", "", "", str)
     app.add_config_value("live_environments", {}, "env", dict)
     app.add_config_value("live_show_packages", [], "env", list)
+    app.add_config_value("live_show_services", {}, "env", dict)
+    app.add_config_value("live_also_executed", {}, "env", dict)
     app.add_config_value("live_bundle", [], "html", list)
     app.add_config_value("live_bundle_name", "notebooks.zip", "html", str)
     app.add_config_value("live_bundle_readme", "", "", str)
