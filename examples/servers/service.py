@@ -1,11 +1,12 @@
 """The service of the environment ``seaweedfs``: a SeaweedFS of its own for each notebook.
 
 ``live.service`` starts this script and says what it must do. The server holds an empty bucket, and the
-notebook finds its DSN where a platform puts it: in ``DEFAULT_STORAGE_DSN``.
+notebook finds its DSN where a platform puts it: in ``DEFAULT_STORAGE_DSN``. Run by hand, it prints that DSN.
 """
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 EXAMPLES = Path(__file__).resolve().parents[1]
@@ -23,7 +24,8 @@ def main() -> None:
         server = SeaweedFS()
     except ServerError as error:
         sys.exit(str(error))
-    with server:
+    # Whoever runs it by hand ends it by Ctrl-C.
+    with server, suppress(KeyboardInterrupt):
         print(json.dumps({"DEFAULT_STORAGE_DSN": server.create_bucket(BUCKET)}), flush=True)
         sys.stdin.read()
 

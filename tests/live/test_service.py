@@ -181,7 +181,9 @@ def test_a_service_that_does_not_start_is_told_with_its_last_words(served, scrip
     assert served.fault() == NAMED + said
 
 
-@pytest.mark.parametrize("line", ["DSN=top-secret", '["top-secret"]', '{"DSN": ["top-secret"]}'])
+@pytest.mark.parametrize(
+    "line", ["DSN=top-secret", '["top-secret"]', '{"DSN": ["top-secret"]}', "top-secret" * 10_000]
+)
 def test_what_is_no_set_of_variables_is_refused_and_not_quoted(served, line):
     served.service(f"import sys\nprint({line!r}, flush=True)\nsys.stdin.read()")
     served.write("a", "print(1)")

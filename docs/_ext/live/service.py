@@ -110,6 +110,8 @@ async def _given(process: Process, notebook: Notebook, environment: Environment,
             line = await process.stdout.readline()
             if not line:
                 await process.wait()
+    except ValueError:
+        line = b"a line longer than asyncio reads, and than any set of variables is"
     except TimeoutError:
         said = last_line(log) or "It said nothing."
         problem = f"was not ready within {PATIENCE} seconds. {said}"
