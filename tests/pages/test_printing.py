@@ -20,7 +20,7 @@ def test_nothing_to_print(tmp_path):
 def test_no_browser(tmp_path, monkeypatch):
     (tmp_path / "index.html").write_text("<p>page</p>")
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(PrintingError, match="none of chromium, .* `apt-get install chromium`"):
+    with pytest.raises(PrintingError, match=r"none of chromium, .* `apt-get install chromium`"):
         print_book(tmp_path, tmp_path / "book.pdf")
     assert not (tmp_path / "book.pdf").exists()
 

@@ -241,7 +241,9 @@ def test_llms_txt_lists_every_page_with_a_sentence(site: Site, published: Site) 
     for built, root in ((site, ""), (published, ADDRESS)):
         text = (built.folder / "llms.txt").read_text(encoding="utf-8")
         listed = re.findall(r"^- \[.+?\]\((.+?)\)(: .+)?$", text, flags=re.MULTILINE)
-        expected = [f"{root}{path.removesuffix('.html')}.md" for path in public(built) if path != "index.html"]
+        expected = [
+            f"{root}{path.removesuffix('.html')}.md" for path in public(built) if path != "index.html"
+        ]
         assert sorted(link for link, _ in listed) == sorted(expected)
         assert all(said for link, said in listed if not link.endswith("guide/index.md"))
         assert text.startswith("# Media storage, live\n\n> ")
