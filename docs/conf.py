@@ -105,16 +105,16 @@ live_also_executed = {
 
 # -- Addresses ------------------------------------------------------------------------------------------
 
-# Where the site will be, as in https://example.org/docs/. Canonical links, the sitemap and the cards for shared
-# links need it; without it they are left out, and the site works wherever it is put.
+# Where the site will be, as in https://example.org/docs/. Canonical links, the sitemap and the cards for
+# shared links need it; without it they are left out, and the site works wherever it is put.
 html_baseurl = os.environ.get("SITE_URL") or os.environ.get("READTHEDOCS_CANONICAL_URL", "")
 if html_baseurl:
     html_baseurl = f"{html_baseurl.rstrip('/')}/"
 # Where a file of this project is edited, up to its path, as in https://example.org/us/project/edit/main/.
 pages_edit_url = os.environ.get("SITE_EDIT_URL", "")
 pages_description = (
-    "An executable guide to media storage in Django on cloud platforms: every example on it ran, and shows what "
-    "it printed."
+    "An executable guide to media storage in Django on cloud platforms: every example on it ran, and shows "
+    "what it printed."
 )
 # A server sends the 404 page for an address of any depth, so its own links begin at the root.
 notfound_urls_prefix = urlsplit(html_baseurl).path or "/"

@@ -23,7 +23,8 @@ function follow() {
   }
   if (!target) return;
   reveal(target);
-  target.scrollIntoView();
+  // The theme scrolls smoothly, which takes seconds on a long page, and the way is not what was asked for.
+  target.scrollIntoView({ behavior: "instant" });
 }
 
 window.addEventListener("hashchange", follow);

@@ -47,8 +47,8 @@ class LiveDomain(Domain):
 
     name = "live"
     label = "Notebook cells"
-    #: ``:live:cell:`words <notebook#anchor>``` leads to a cell on the page of its notebook.
-    roles: ClassVar[dict[str, Any]] = {"cell": XRefRole(innernodeclass=nodes.inline, warn_dangling=True)}
+    #: ``:live:see:`words <notebook#anchor>``` leads to a cell on the page of its notebook.
+    roles: ClassVar[dict[str, Any]] = {"see": XRefRole(innernodeclass=nodes.inline, warn_dangling=True)}
     initial_data: ClassVar[dict[str, Any]] = {"shown": {}}
 
     #: The folder to which paths in executions and in ``live_bundle`` are relative.

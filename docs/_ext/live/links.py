@@ -1,7 +1,8 @@
 """Give every cell and every tab a link of its own, and put what cells use and raise into the index.
 
-The links are made of names, not of positions, so that they stay right when a page grows. The index entries are
-what a reader types into the search: settings, functions and the texts of exceptions. They lead to the cell.
+The links are made of names, not of positions, so that they stay right when a page grows. The index entries
+are what a reader types into the search: settings, functions and the texts of exceptions. They lead to the
+cell.
 """
 
 import ast
@@ -32,9 +33,7 @@ from live.versions import ShowVersions
 # A setting, as in DEFAULT_FILE_STORAGE: two words at least.
 _SETTING = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
 # An exception on a line of its own, as in django.core.exceptions.ImproperlyConfigured: The setting …
-_PRINTED = re.compile(
-    r"^(?:\w+\.)*([A-Z]\w*(?:Error|Exception|Warning|Configured): \S.*)$", re.MULTILINE
-)
+_PRINTED = re.compile(r"^(?:\w+\.)*([A-Z]\w*(?:Error|Exception|Warning|Configured): \S.*)$", re.MULTILINE)
 # Longer texts are no help in an index, and the search compares lengths.
 _LONGEST = 120
 
@@ -167,7 +166,8 @@ def used(notebook: Notebook, source: str) -> Iterator[str]:
 def _parsed(source: str) -> ast.Module:
     """Return the syntax tree of a cell, an empty one if the cell is broken on purpose."""
     try:
-        return ast.parse(TransformerManager().transform_cell(source))
+        plain = TransformerManager().transform_cell(source)  # type: ignore[no-untyped-call]
+        return ast.parse(plain)
     except SyntaxError:
         return ast.Module([], [])
 

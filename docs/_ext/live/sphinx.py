@@ -167,7 +167,8 @@ class DressCells(SphinxTransform):
         for notebook in executed:
             domain.note_shown(notebook)
         said = [
-            executed_with(domain.executions[notebook], self.config.live_show_packages) for notebook in executed
+            executed_with(domain.executions[notebook], self.config.live_show_packages)
+            for notebook in executed
         ]
         if said:
             if name:
@@ -280,7 +281,7 @@ def executed_with(execution: Execution, packages: list[str]) -> str:
 def use_own_look(app: Sphinx, config: Config) -> None:
     """Leave the look of tabs to our style sheet, and pictures to the builders that can show them."""
     config.sphinx_tabs_disable_css_loading = True
-    # sphinx-tabs would tell builders apart as it reads. Ours all share what was read; see live.links.PrintTabs.
+    # sphinx-tabs would tell builders apart as it reads. Ours share what was read: see live.links.PrintTabs.
     config.sphinx_tabs_valid_builders = list(app.registry.builders)
     # LaTeX can't show an SVG that isn't a file. Each of ours has a text beside it.
     config.render_priority_latex = [kind for kind in config.render_priority_latex if kind != render.SVG]

@@ -8,9 +8,9 @@ from sphinx.application import Sphinx
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register everything that concerns whole pages.
 
-    - ``pages_description``: what the site is, in a sentence; said of pages that have no sentence of their own.
-    - ``pages_edit_url``: the address at which a file is edited, up to the file's path; without it pages have no
-      link to edit them.
+    - ``pages_description``: what the site is, in a sentence; said of pages that have none of their own.
+    - ``pages_edit_url``: the address at which a file is edited, up to the file's path; without it no page
+      has a link to edit it.
     """
     app.add_config_value("pages_description", "", "html", str)
     app.add_config_value("pages_edit_url", "", "html", str)

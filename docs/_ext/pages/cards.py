@@ -35,7 +35,7 @@ def card(title: str, site: str) -> bytes:
         draw.text((left + 24, 458), f"web-{number}", _MUTED, ImageFont.load_default(28))
         draw.text((left + 24, 502), file, colour, ImageFont.load_default(32))
     written = io.BytesIO()
-    picture.save(written, "PNG", optimize=True)
+    picture.save(written, "PNG", compress_level=9)
     return written.getvalue()
 
 

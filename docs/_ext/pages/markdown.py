@@ -1,7 +1,7 @@
-"""Write every page as Markdown too, with the outputs of its cells and with all tabs, and list them in llms.txt.
+"""Write every page as Markdown too, with the outputs of its cells and all tabs, and list them in llms.txt.
 
-sphinx-markdown-builder turns the nodes into Markdown. It runs on the very nodes that have just become the HTML
-page, so that both say the same.
+sphinx-markdown-builder turns the nodes into Markdown. It runs on the very nodes that have just become the
+HTML page, so that both say the same.
 """
 
 import html
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.environment import BuildEnvironment
 from sphinx_markdown_builder.translator import MarkdownTranslator  # type: ignore[import-untyped]
 
@@ -72,7 +73,7 @@ class Translator(MarkdownTranslator):  # type: ignore[misc]
         raise nodes.SkipNode
 
     def visit_literal_block(self, node: nodes.literal_block) -> None:
-        """Name languages as Markdown's readers know them, and leave out a line that stands in the code above."""
+        """Name languages as Markdown's readers do, and leave out a line that stands in the code above."""
         if "live-error-line" in node["classes"]:
             raise nodes.SkipNode
         node["language"] = _LANGUAGES.get(node.get("language", ""), node.get("language", "text"))
@@ -94,12 +95,13 @@ def write_page(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Write a page beside its HTML, and link to it from there."""
-    if app.builder.name != "html" or doctree is None:
+    builder = app.builder
+    if not isinstance(builder, StandaloneHTMLBuilder) or builder.name != "html" or doctree is None:
         return
     copy = doctree.deepcopy()
-    translator = Translator(copy, app.builder)
+    translator = Translator(copy, builder)
     copy.walkabout(translator)
-    path = Path(app.builder.get_outfilename(pagename)).with_suffix(".md")
+    path = Path(builder.get_outfilename(pagename)).with_suffix(".md")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_if_changed(path, translator.astext().encode())
     context["markdown_page"] = path.name
@@ -107,7 +109,7 @@ def write_page(
 
 
 def write_list(app: Sphinx, exception: Exception | None) -> None:
-    """Write llms.txt: what the site is, and each page with its first sentence, in the order of the contents."""
+    """Write llms.txt: what the site is, and each page with its first sentence, in their order."""
     if exception is not None or app.builder.name != "html":
         return
     env, config = app.env, app.config
@@ -122,7 +124,10 @@ def _below(env: BuildEnvironment, docname: str) -> list[str]:
     """Return a page and the pages below it that readers are to find, in their order."""
     if docname not in public_pages(env):
         return []
-    return [docname, *(name for child in env.toctree_includes.get(docname, []) for name in _below(env, child))]
+    return [
+        docname,
+        *(name for child in env.toctree_includes.get(docname, []) for name in _below(env, child)),
+    ]
 
 
 def _item(env: BuildEnvironment, docname: str, base: str) -> str:

@@ -52,7 +52,7 @@ def describe(
 
 
 def write_sitemap(app: Sphinx, exception: Exception | None) -> None:
-    """List the addresses of all pages that readers are to find. It has no dates, which builds would change."""
+    """List the addresses of all pages that readers are to find, without dates, which builds would change."""
     if exception is not None or not for_browsers(app.builder) or not app.config.html_baseurl:
         return
     listed = ElementTree.Element("urlset", xmlns=_SITEMAP)
