@@ -301,6 +301,10 @@ def lint(session: nox.Session) -> None:
     prose = ["README.rst", "CONTRIBUTING.rst", "docs", "examples/notebooks"]
     session.run("sphinx-lint", "--enable=all", "--disable=line-too-long,default-role", *prose)
     session.run("typos", *CODE, *prose)
+    session.run("check-jsonschema", "--builtin-schema=vendor.readthedocs", ".readthedocs.yaml")
+    workflows = [str(path.relative_to(ROOT)) for path in sorted((ROOT / ".github/workflows").iterdir())]
+    session.run("check-jsonschema", "--builtin-schema=vendor.github-workflows", *workflows)
+    session.run("zizmor", "--offline", "--no-progress", "--quiet", ".github")
     no_secrets(session)
 
 
@@ -331,6 +335,13 @@ def publish(session: nox.Session) -> None:
     """Upload the built site: -- s3://BUCKET/PREFIX, and --dry-run to see beforehand what would be done."""
     install(session, "requirements.txt")
     session.run("python", "-m", "publish", "build/html", *session.posargs, env={"PYTHONPATH": "docs/_ext"})
+
+
+@nox.session
+def editions(session: nox.Session) -> None:
+    """Put the built site beside its other versions: -- 1.0 --into FOLDER, or -- latest --remote origin."""
+    install(session, "requirements.txt")
+    session.run("python", "-m", "editions", "build/html", *session.posargs, env={"PYTHONPATH": "docs/_ext"})
 
 
 @nox.session

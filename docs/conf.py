@@ -18,6 +18,8 @@ author = "The Media storage, live team"
 project_copyright = "The Media storage, live team"
 language = "en-GB"
 version = "1"  # an e-book must have one; no page shows it
+# The name of this version, such as 1.0 or latest, where the site stands beside others.
+release = os.environ.get("SITE_VERSION", "")
 
 # -- Extensions -----------------------------------------------------------------------------------------
 
@@ -130,6 +132,7 @@ copybutton_selector = ".cell_input pre, .highlight:not(.jupyter_cell .highlight)
 html_title = project
 html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
+html_js_files = [("scrollers.js", {"defer": "defer"})]
 templates_path = ["_templates"]
 html_copy_source = False
 html_show_sphinx = False

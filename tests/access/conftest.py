@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -20,14 +23,31 @@ SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Without what a browser asks its maker for behind a page's back.
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking")
 
+# What a web server compresses, by the end of the name.
+COMPRESSED = (".css", ".html", ".js", ".json", ".mjs", ".svg", ".txt", ".wasm", ".xml")
+
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 900}
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Serves files as any static host does, and notes what it was asked for."""
+    """Serves files as static hosts do, text compressed, and notes what it was asked for."""
 
     server: Server
+    protocol_version = "HTTP/1.1"
+
+    def send_head(self) -> BytesIO | BinaryIO | None:
+        path = Path(self.translate_path(self.path))
+        compressed = path.suffix in COMPRESSED and "gzip" in self.headers.get("Accept-Encoding", "")
+        if not (compressed and path.is_file()):
+            return super().send_head()
+        content = gzip.compress(path.read_bytes(), 6)
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(path))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        return BytesIO(content)
 
     def log_message(self, *_: object) -> None:
         self.server.asked.append(self.path)

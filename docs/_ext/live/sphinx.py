@@ -38,8 +38,15 @@ from live.verify import verify
 logger = logging.getLogger(__name__)
 
 # jupyter-sphinx links these from every page, for widgets and remote kernels, which are not used here. Some
-# are on third parties' servers, some don't exist, and the style sheet is unreadable on a dark page.
-_UNWANTED = ("jupyter-sphinx.css", "thebelab", "require.js", "@jupyter-widgets/html-manager")
+# are on third parties' servers, some don't exist, and the style sheet is unreadable on a dark page. The last
+# is sphinx-design's script for its own tabs, where sphinx-tabs serves.
+_UNWANTED = (
+    "jupyter-sphinx.css",
+    "thebelab",
+    "require.js",
+    "@jupyter-widgets/html-manager",
+    "design-tabs.js",
+)
 
 _LOOK_UP_PRIORITY = cast(int, jupyter_sphinx.execute.ExecuteJupyterCells.default_priority)
 
@@ -388,7 +395,7 @@ def add_downloads(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 def drop_unwanted_assets(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Take jupyter-sphinx's scripts and style sheets off a page."""
+    """Take off a page the scripts and style sheets that nothing on it uses."""
     for kind in ("css_files", "script_files"):
         context[kind][:] = [
             asset for asset in context[kind] if not any(part in str(asset.filename) for part in _UNWANTED)
