@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from live import offline
 from live.execute import Execution, Store, execute_all
 from live.forked import runner_for
 from live.notebook import Notebook, NotebookError, read_all
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     options = parser.parse_args(arguments)
+    offline.hold_back()
     if not options.notebooks.is_dir():
         parser.error(f"There is no folder {options.notebooks}. Say by --notebooks where the notebooks are.")
     notebooks, errors = read_all(options.notebooks)

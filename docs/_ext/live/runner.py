@@ -24,7 +24,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode, from_dict
 
-from live import kernel
+from live import kernel, offline
 from live.notebook import Cell, Notebook, NotebookError
 
 #: Folders of a checkout that are not the project: nothing in them makes an execution stale.
@@ -107,10 +107,9 @@ class Environment:
         """Digest of what else decides what a cell prints: paths, variables, the kernels' own scripts, and
         which service there is. The service's code counts as code that the cells used.
         """
-        # Both of which a notebook's process may be.
-        scripts = [
-            Path(kernel.__file__).with_name(name).read_text() for name in ("kernel.py", "forkserver.py")
-        ]
+        # What a notebook's process may be, and what holds it back.
+        names = ("kernel.py", "forkserver.py", "offline.py", "startup/sitecustomize.py")
+        scripts = [(Path(kernel.__file__).parent / name).read_text() for name in names]
         variables = [f"{name}={value}" for name, value in sorted(self.variables.items())]
         parts = [*scripts, *self.paths, *variables, self.service]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
@@ -125,6 +124,7 @@ class Environment:
         home = scratch / "home"
         return {
             **_inherited(),
+            **offline.variables(*(str(root / path) for path in self.paths)),
             "HOME": str(home),
             "USERPROFILE": str(home),
             "IPYTHONDIR": str(home / "ipython"),
@@ -136,10 +136,8 @@ class Environment:
             "COLUMNS": "80",
             "PYTHONUTF8": "1",
             "PYTHONHASHSEED": "0",
-            "PYTHONPATH": os.pathsep.join(str(root / path) for path in self.paths),
             "AWS_CONFIG_FILE": str(home / "aws-config"),
             "AWS_SHARED_CREDENTIALS_FILE": str(home / "aws-credentials"),
-            "AWS_EC2_METADATA_DISABLED": "true",
             **self.variables,
         }
 

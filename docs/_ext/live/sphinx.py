@@ -26,7 +26,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.osutil import relative_uri
 from sphinx_tabs.tabs import SphinxTabsPanel, SphinxTabsTab  # type: ignore[import-untyped]
 
-from live import downloads, render
+from live import downloads, offline, render
 from live.domain import LiveDomain, anchor_of, domain_of, notebook_of
 from live.execute import Execution, Store, execute_all
 from live.forked import runner_for
@@ -294,6 +294,12 @@ def use_own_look(app: Sphinx, config: Config) -> None:
     config.render_priority_latex = [kind for kind in config.render_priority_latex if kind != render.SVG]
 
 
+def hold_back(app: Sphinx) -> None:
+    """Keep the build on this machine, unless it is there to ask others whether links lead to them."""
+    if app.builder.name != "linkcheck":
+        offline.hold_back()
+
+
 def execute(app: Sphinx) -> None:
     """Read and execute the notebooks before Sphinx reads pages, and mirror their text into its folder."""
     config, domain = app.config, domain_of(app.env)
@@ -493,6 +499,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("live.links")
     render.add_nodes(app)
     app.connect("config-inited", use_own_look)
+    app.connect("builder-inited", hold_back, priority=0)  # before anything that other extensions do
     app.connect("builder-inited", execute)
     app.connect("env-get-outdated", pages_to_read)
     app.connect("doctree-resolved", add_downloads)
