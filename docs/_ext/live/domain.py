@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Set
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from docutils import nodes
 from jupyter_sphinx.ast import JupyterCellNode
@@ -20,6 +20,9 @@ from sphinx.util.nodes import make_refnode
 from live import render
 from live.execute import Execution
 from live.notebook import Cell, Notebook, NotebookError
+
+if TYPE_CHECKING:
+    from live.browser import Runtime
 
 # What jupyter-sphinx needs to know of the notebooks' language.
 _NOTEBOOK: dict[str, Any] = {
@@ -61,6 +64,8 @@ class LiveDomain(Domain):
     faulty: Set[str]
     #: Whether anything in the notebooks fails the build.
     failed: bool
+    #: Python for the reader's browser, if it is packed.
+    runtime: "Runtime | None"
     #: The cells of the document being read that the look-up hasn't answered yet, in order.
     pending: list[JupyterCellNode]
 
