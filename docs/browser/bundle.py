@@ -37,6 +37,7 @@ DISTRIBUTIONS = [
     "s3transfer",
     "six",
     "sqlparse",
+    "typing_extensions",
     "urllib3",
     "Werkzeug",
     "xmltodict",

@@ -8,6 +8,14 @@ from PIL import refuse
 MAX_IMAGE_PIXELS = 89478485
 
 
+def registered_extensions() -> dict[str, str]:
+    """Name the kinds of pictures that can be read.
+
+    :returns: none.
+    """
+    return {}
+
+
 def __getattr__(name: str) -> NoReturn:
     """Refuse."""
     refuse(__name__, name)
