@@ -10,33 +10,24 @@ import hashlib
 import html
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 from docutils import nodes
 from jupyter_sphinx.ast import JupyterCellNode
-from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode, from_dict
 from sphinx.application import Sphinx
 from sphinx.util.images import get_image_size
 
 from live.downloads import write_if_changed
 from live.notebook import Cell
+from live.tracebacks import explain, without_colours
 
 #: Suffix of the file that a picture of this type is stored in.
 PICTURES = {"image/png": ".png", "image/jpeg": ".jpg"}
 SVG = "image/svg+xml"
 
-_CHAINED = re.compile(
-    r"\n+(?:The above exception was the direct cause of the following exception"
-    r"|During handling of the above exception, another exception occurred):\n+"
-)
-_FRAME = re.compile(r"^(?:File |\s*Cell In)", re.MULTILINE)
-_CELL_FRAME = re.compile(r"^\s*Cell In\s?\[(\d+)\], line (\d+)", re.MULTILINE)
 _XML_PROLOGUE = re.compile(r"\A\s*(?:<\?xml.*?\?>\s*)?(?:<!DOCTYPE.*?>\s*)?", re.DOTALL)
-_RULE = re.compile(r"\A-{5,}\n")
-_LIBRARY = re.compile(r"^(File )\S*?[\\/](?:site-packages|python3\.\d+)[\\/](?!site-packages)", re.MULTILINE)
 
 
 class CellNode(JupyterCellNode):  # type: ignore[misc]
@@ -104,11 +95,6 @@ def add_nodes(app: Sphinx) -> None:
     app.add_node(Folded, html=in_html, latex=as_folded, text=as_folded, man=as_folded)
 
 
-def without_colours(text: str) -> str:
-    """Return a text without a terminal's control codes."""
-    return cast(str, strip_ansi(text))  # type: ignore[no-untyped-call]
-
-
 def plain_title(title: str) -> str:
     """Return a title without Markdown's signs for code and emphasis."""
     return title.translate(str.maketrans("", "", "`*"))
@@ -131,18 +117,6 @@ def plain(output: NotebookNode) -> NotebookNode:
     return cast(NotebookNode, from_dict(copy))  # type: ignore[no-untyped-call]
 
 
-def plain_traceback(traceback: str, root: Path) -> str:
-    """Shorten the paths of a traceback: the reader's machine has others, and the module's own name is enough.
-
-    Colours go too, because they stand in between.
-
-    :param traceback: text of a traceback as IPython prints it.
-    :param root: the project's root; files below it are named relative to it.
-    :returns: the text with paths relative to ``root``, to ``site-packages`` or to Python's own library.
-    """
-    return _LIBRARY.sub(r"\1", without_colours(traceback).replace(f"{root}{os.sep}", ""))
-
-
 def error_node(output: NotebookNode, source: str, root: Path) -> nodes.Element:
     """Return an exception as the reader needs it: the own line, the last line, and the rest folded away.
 
@@ -153,44 +127,23 @@ def error_node(output: NotebookNode, source: str, root: Path) -> nodes.Element:
     :param root: the project's root, to shorten paths.
     :returns: a container of class ``live-error``.
     """
-    full = _RULE.sub("", plain_traceback("\n".join(output["traceback"]), root)).strip("\n")
-    last = _CHAINED.split(full)[-1]
+    said = explain(output, source, root)
     error = nodes.container(classes=["output", "live-error"])
-    own_lines = list(_own_lines(last, source))
-    for number, line in own_lines:
+    for number, line in said.lines:
         code = nodes.literal_block(line, line, language="ipython3", classes=["live-error-line"])
         code["linenos"] = True
         code["highlight_args"] = {"linenostart": number}
         error += code
-    kind, rest = _last_line(last, output)
-    name = nodes.inline("", kind, classes=["live-error-name"])
+    name = nodes.inline("", said.name, classes=["live-error-name"])
     error += nodes.literal_block(
-        "", "", name, nodes.Text(rest), language="none", classes=["live-error-message"]
+        "", "", name, nodes.Text(said.rest), language="none", classes=["live-error-message"]
     )
-    if len(_FRAME.findall(full)) > len(own_lines):
-        traceback = nodes.literal_block(full, full, language="ipythontb", classes=["live-traceback"])
+    if said.full:
+        traceback = nodes.literal_block(
+            said.full, said.full, language="ipythontb", classes=["live-traceback"]
+        )
         error += Folded("", traceback, summary="Full traceback", html_only=True, classes=["live-folded"])
     return error
-
-
-def _own_lines(traceback: str, source: str) -> Iterator[tuple[int, str]]:
-    """Yield number and text of the lines of the failing cell itself that the traceback passes through."""
-    frames = _CELL_FRAME.findall(traceback)
-    lines = source.splitlines()
-    seen = set()
-    for cell, number in frames:
-        position = int(number)
-        # The outermost frame is the failing cell; later ones may be functions of earlier cells.
-        if cell == frames[0][0] and position not in seen and position <= len(lines):
-            seen.add(position)
-            yield position, lines[position - 1].strip()
-
-
-def _last_line(traceback: str, output: NotebookNode) -> tuple[str, str]:
-    """Return the exception's name and the rest of its last line, or lines if its message has several."""
-    kind = output["ename"]
-    found = re.findall(rf"^{re.escape(kind)}(:.*)?\Z", traceback, re.MULTILINE | re.DOTALL)
-    return kind, found[-1].rstrip() if found else f": {without_colours(output['evalue'])}"
 
 
 def picture_nodes(

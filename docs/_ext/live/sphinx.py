@@ -33,6 +33,7 @@ from live.forked import runner_for
 from live.notebook import Cell, Notebook, NotebookError, read_all
 from live.records import recorded
 from live.runner import Environment
+from live.tracebacks import plain_traceback, without_colours
 from live.verify import verify
 
 logger = logging.getLogger(__name__)
@@ -306,7 +307,7 @@ def unexpected_stderr(notebook: Notebook, execution: Execution) -> Iterator[Note
         printed = "".join(output["text"] for output in outputs if output.get("name") == "stderr")
         if printed and "stderr" not in cell.tags:
             reason = (
-                f"The cell printed to stderr: {render.without_colours(printed).strip()!r}. Keep it quiet, "
+                f"The cell printed to stderr: {without_colours(printed).strip()!r}. Keep it quiet, "
                 "or give it the tag stderr and say in the text what is printed."
             )
             yield NotebookError(notebook.path, cell.line, cell.label, reason)
@@ -372,7 +373,7 @@ def files_to_offer(domain: LiveDomain, config: Config) -> dict[str, bytes]:
     :raises ValueError: if ``live_bundle`` names files that don't exist.
     """
     files = downloads.of_notebooks(
-        domain.notebooks, domain.executions, partial(render.plain_traceback, root=domain.root)
+        domain.notebooks, domain.executions, partial(plain_traceback, root=domain.root)
     )
     if config.live_bundle:
         bundle = downloads.bundled(domain.root, config.live_bundle, config.live_bundle_readme)
