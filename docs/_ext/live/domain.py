@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Set
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Protocol, cast
 
 from docutils import nodes
 from jupyter_sphinx.ast import JupyterCellNode
@@ -37,6 +37,18 @@ _NOTEBOOK: dict[str, Any] = {
 }
 
 
+class Runtime(Protocol):
+    """The Python that pages start in the reader's browser."""
+
+    #: Its folder, relative to the site; named after all that it is made of.
+    url: str
+    #: How much the reader's browser downloads before the first run.
+    bytes: int
+
+    def why_not(self, notebook: Notebook, cell: Cell) -> str | None:
+        """Return a sentence that says why a cell can't run in a browser, and where it ran instead."""
+
+
 class LiveDomain(Domain):
     """The executed notebooks, and what each page shows of them.
 
@@ -61,6 +73,8 @@ class LiveDomain(Domain):
     faulty: Set[str]
     #: Whether anything in the notebooks fails the build.
     failed: bool
+    #: The Python that pages start in the reader's browser, if the tools that make it are installed.
+    runtime: Runtime | None = None
     #: The cells of the document being read that the look-up hasn't answered yet, in order.
     pending: list[JupyterCellNode]
 
@@ -150,6 +164,10 @@ class LiveDomain(Domain):
         execution = self.executions.get(node["notebook"])
         return execution.outputs[node["cell"] - 1] if execution else []
 
+    def why_not(self, notebook: Notebook, cell: Cell) -> str | None:
+        """Return a sentence if a cell can't run in the reader's browser, although others can."""
+        return self.runtime.why_not(notebook, cell) if self.runtime else None
+
     def look_up(self, kernel_name: str, cells: list[NotebookNode], options: dict[str, Any]) -> NotebookNode:
         """Stand in for :func:`jupyter_sphinx.execute.execute_cells`: answer with what was executed before.
 
@@ -183,6 +201,7 @@ class LiveDomain(Domain):
             cell = notebook.cells[int(number) - 1]
             visible = [notebook.title, cell.name, cell.source, cell.raises, cell.tags]
             visible.append(execution and execution.outputs[cell.index - 1])
+            visible += [self.runtime and self.runtime.url, self.why_not(notebook, cell)]
         else:
             visible = [execution and (execution.python, execution.packages)]
         return hashlib.sha256(json.dumps(visible, sort_keys=True).encode()).hexdigest()
