@@ -40,10 +40,17 @@ _NOTEBOOK: dict[str, Any] = {
 class Runtime(Protocol):
     """The Python that pages start in the reader's browser."""
 
-    #: Its folder, relative to the site; named after all that it is made of.
-    url: str
-    #: How much the reader's browser downloads before the first run.
-    bytes: int
+    @property
+    def path(self) -> str:
+        """Its folder in the site, named after all that it is made of."""
+
+    @property
+    def bytes(self) -> int:
+        """How much a browser loads, in bytes."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its manifest, in hexadecimal."""
 
     def why_not(self, notebook: Notebook, cell: Cell) -> str | None:
         """Return a sentence that says why a cell can't run in a browser, and where it ran instead."""
@@ -201,7 +208,7 @@ class LiveDomain(Domain):
             cell = notebook.cells[int(number) - 1]
             visible = [notebook.title, cell.name, cell.source, cell.raises, cell.tags]
             visible.append(execution and execution.outputs[cell.index - 1])
-            visible += [self.runtime and self.runtime.url, self.why_not(notebook, cell)]
+            visible += [self.runtime and self.runtime.path, self.why_not(notebook, cell)]
         else:
             visible = [execution and (execution.python, execution.packages)]
         return hashlib.sha256(json.dumps(visible, sort_keys=True).encode()).hexdigest()

@@ -35,7 +35,11 @@ def add_script(
     runtime = domain_of(app.env).runtime
     if runtime is None or doctree is None or next(doctree.findall(CellNode), None) is None:
         return
-    said = {"data-live-runtime": context["pathto"](runtime.url, True), "data-live-bytes": str(runtime.bytes)}
+    said = {
+        "data-live-runtime": context["pathto"](runtime.path, True),
+        "data-live-bytes": str(runtime.bytes),
+        "data-live-digest": runtime.digest,
+    }
     app.add_css_file("run.css", priority=900)
     # A script of this type runs once the page is there.
     app.add_js_file("live/run.js", type="module", **said)

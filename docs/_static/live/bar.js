@@ -14,6 +14,7 @@ export class PageBar {
     this.#root.setAttribute("aria-label", "Cells of this page");
     this.#root.hidden = true;
     this.#retry = button("Try again", onRetry);
+    this.#retry.hidden = true;
     this.#root.append(
       this.#text,
       this.#retry,
@@ -32,11 +33,12 @@ export class PageBar {
     this.say("");
   }
 
-  /** Says a sentence about the page; a problem offers to try again. */
-  say(sentence, { problem = false } = {}) {
+  /** Says a sentence about the page; where room is scarce, a quiet one doesn't show. */
+  say(sentence, { problem = false, retry = false, quiet = false } = {}) {
     this.#text.textContent = sentence;
     this.#text.classList.toggle("live-page-problem", problem);
-    this.#retry.hidden = !problem;
+    this.#text.classList.toggle("live-page-quiet", quiet || !sentence);
+    this.#retry.hidden = !retry;
     if (sentence) {
       this.show();
     }
@@ -44,6 +46,6 @@ export class PageBar {
 
   /** Says whose Python there is. */
   python(title) {
-    this.say(title ? `Python is ready, for ${title}.` : "Python is not running.");
+    this.say(title ? `Python is ready, for “${title}”.` : "Python is not running.", { quiet: true });
   }
 }

@@ -42,6 +42,7 @@ export class CellView {
 
   #addButton(action, text, name) {
     const made = button(text, () => {}, name);
+    made.classList.add(`live-${action}`);
     made.dataset.liveAction = action;
     made.hidden = true;
     this.state.before(made);

@@ -11,6 +11,9 @@ const LONGEST = 200_000;
 /** What a link begins with, behind the page's address. */
 export const PREFIX = "#live=";
 
+/** What is wrong with a link, in a sentence for the reader. */
+export class LinkError extends Error {}
+
 /** Returns a short digest of published code, to see whether it has changed (32-bit FNV-1a). */
 export function digest(text) {
   let hash = 0x811c9dc5;
@@ -88,7 +91,7 @@ export async function pack(content) {
 /**
  * Unpacks what {@link pack} made.
  *
- * @throws {Error} with a sentence for the reader, if the link is cut off, changed or none of ours
+ * @throws {LinkError} if the link is cut off, changed or none of ours
  */
 export async function unpack(fragment) {
   let content;
@@ -99,10 +102,10 @@ export async function unpack(fragment) {
     const bytes = await through(new DecompressionStream("deflate"), packed);
     content = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
-    throw new Error("This link can't be read: it was cut off or changed on its way. Ask for it once more.");
+    throw new LinkError("This link can't be read: it was cut off or changed on its way. Ask for it once more.");
   }
   if (!isContent(content)) {
-    throw new Error("This link holds no code for this site. Ask for it once more.");
+    throw new LinkError("This link holds no code for this site. Ask for it once more.");
   }
   return content;
 }

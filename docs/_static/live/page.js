@@ -9,7 +9,7 @@
 import { PageBar } from "./bar.js";
 import { CellView } from "./cell.js";
 import { button } from "./dom.js";
-import { Edits, PREFIX, digest, pack, unpack } from "./edits.js";
+import { Edits, LinkError, PREFIX, digest, pack, unpack } from "./edits.js";
 import { Session, StoppedError } from "./session.js";
 
 /** From this length on, some programs cut a link off. */
@@ -178,16 +178,16 @@ export class Page {
       const link = location.hash.startsWith(PREFIX) ? location.hash : null;
       const restored = await this.#restoreStored(link);
       if (restored) {
-        const cells = restored === 1 ? "one cell is" : `${restored} cells are`;
-        this.#bar.say(`Your edits of ${cells} back.`);
-        this.#site.announce(`Your edits of ${cells} back.`);
+        const sentence = restored === 1 ? "Your edit of one cell is back." : `Your edits of ${restored} cells are back.`;
+        this.#bar.say(sentence);
+        this.#site.announce(sentence);
       }
       if (link) {
         await this.#openLink(link);
       }
     } catch (error) {
       console.error(error);
-      this.#bar.say(error.message, { problem: true });
+      this.#bar.say(error.message, { problem: true, retry: !(error instanceof LinkError) });
       this.#site.announce(error.message);
     }
   }
@@ -230,7 +230,7 @@ export class Page {
   async #openLink(link) {
     const { notebook: name, cell: target, edits } = await unpack(link);
     if (!this.#viewsOf(name).length) {
-      throw new Error("This link holds code for a notebook that isn't on this page. Ask for it once more.");
+      throw new LinkError("This link holds code for a notebook that isn't on this page. Ask for it once more.");
     }
     const [editor] = await Promise.all([this.#editor(), this.#notebook(name)]);
     const missing = [];
@@ -412,18 +412,18 @@ export class Page {
     }
     const remarks = [];
     if (before && before.notebook !== notebook.name) {
-      remarks.push(`The Python of ${before.title} was ended, because there is one at a time.`);
+      remarks.push(`The Python of “${before.title}” was ended, because there is one at a time.`);
     } else if (changed && !above) {
       remarks.push(`A new Python was started, because cell ${changed.label} has changed since it ran.`);
     }
     const cells = first.length === 1 ? "one earlier cell" : `${first.length} earlier cells`;
     if (above) {
       view.say("");
-      remarks.push(`A new Python was started, and ${cells} of ${notebook.title} ${was(first)} run in it.`);
+      remarks.push(`A new Python was started, and ${cells} of “${notebook.title}” ${was(first)} run in it.`);
       this.#site.announce(remarks.join(" "));
     } else {
       if (first.length) {
-        remarks.push(`First, ${cells} of ${notebook.title} ${was(first)} run.`);
+        remarks.push(`First, ${cells} of “${notebook.title}” ${was(first)} run.`);
       }
       view.busy("Running …");
       await this.#runCell(notebook, notebook.cells[position], { remarks, unlessStopped });
@@ -447,7 +447,7 @@ export class Page {
         view.progress(progress);
       }
     };
-    const session = new Session(this.#site.runtime, { onProgress });
+    const session = new Session(this.#site.runtime, { onProgress, digest: this.#site.digest });
     this.#python = { notebook: notebook.name, title: notebook.title, session, ran: new Map() };
     this.#site.announce("Python is starting.");
     await session.start();

@@ -9,6 +9,7 @@ const script = document.querySelector("script[data-live-runtime]");
 const site = {
   runtime: new URL(script.dataset.liveRuntime, document.baseURI).href,
   notebooks: new URL("notebooks/", import.meta.url).href,
+  digest: script.dataset.liveDigest,
   bytes: Number(script.dataset.liveBytes),
   announce: announcer(),
 };

@@ -81,6 +81,7 @@ export function edit(parent, text, { name, description, onChange, onRun }) {
         python(),
         syntaxHighlighting(pygments),
         theme,
+        EditorView.lineWrapping,
         keymap.of([
           { key: "Shift-Enter", run },
           { key: "Mod-Enter", run },
