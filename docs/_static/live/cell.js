@@ -36,7 +36,7 @@ export class CellView {
     this.state = this.bar.querySelector(".live-state");
     this.#badge = root.querySelector(":scope > .live-badge");
     this.badgeText = this.#badge?.textContent;
-    this.linkButton = this.#addButton("link", "Copy link", `Copy a link to your code of cell ${this.label}`);
+    this.linkButton = this.#addButton("link", "Copy link", `Copy link to your code of cell ${this.label}`);
     this.resetButton = this.#addButton("reset", "Reset", `Reset cell ${this.label} to what is published`);
   }
 
@@ -359,7 +359,6 @@ function folded(summary, content) {
 function diffNode(diff) {
   const kinds = { "-": "live-removed", "+": "live-added" };
   const pre = element("pre", "live-diff");
-  pre.tabIndex = 0;
   pre.append(
     ...diff
       .split("\n")

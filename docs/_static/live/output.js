@@ -95,8 +95,6 @@ function block(classes, language, ...content) {
   const inner = element("div", "highlight");
   const pre = element("pre", "");
   pre.append(...content);
-  // A screen or a keyboard must reach what a long line hides.
-  pre.tabIndex = 0;
   inner.append(pre);
   outer.append(inner);
   return outer;

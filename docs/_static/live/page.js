@@ -520,6 +520,7 @@ export class Page {
       }
       view.compare(result);
       view.ranAt = this.#runs;
+      this.#site.reach(view.root);
     }
     const failed = result.status === "error" && outputs.error?.ename !== cell.raises;
     if (failed) {

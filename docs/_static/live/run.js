@@ -5,6 +5,16 @@
 
 const script = document.querySelector("script[data-live-runtime]");
 
+const widths = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    if (target.scrollWidth > target.clientWidth) {
+      target.tabIndex = 0;
+    } else {
+      target.removeAttribute("tabindex");
+    }
+  }
+});
+
 /** What the built page says about itself. */
 const site = {
   runtime: new URL(script.dataset.liveRuntime, document.baseURI).href,
@@ -12,6 +22,7 @@ const site = {
   digest: script.dataset.liveDigest,
   bytes: Number(script.dataset.liveBytes),
   announce: announcer(),
+  reach,
 };
 
 /** Returns a function that has screen readers say a sentence. */
@@ -22,6 +33,11 @@ function announcer() {
   return (sentence) => {
     region.textContent = sentence;
   };
+}
+
+/** Lets the keyboard scroll those blocks of a cell that are wider than their place, also when that changes. */
+function reach(cell) {
+  cell.querySelectorAll("pre").forEach((pre) => widths.observe(pre));
 }
 
 function element(name, className, text = "") {
@@ -65,17 +81,18 @@ function dress(cell, isFirst) {
   bar.setAttribute("aria-label", `Cell ${label}`);
   const run = button("run", "Run", `Run cell ${label}`);
   const state = element("span", "live-state");
+  bar.append(run);
   if (!isDownloaded()) {
     const size = `${Math.max(1, Math.round(site.bytes / 1e6))} MB`;
     run.setAttribute("aria-label", `Run cell ${label}, downloads ${size} once`);
-    run.append(element("span", "live-size", size));
+    bar.append(element("span", "live-size", size));
     if (isFirst) {
       state.append(element("span", "live-size-note", `Runs in your browser. ${size} to download, once.`));
     }
   }
-  bar.append(run, button("edit", "Edit", `Edit cell ${label}`));
+  bar.append(button("edit", "Edit", `Edit cell ${label}`));
   if (Number(above)) {
-    bar.append(button("above", "Run all above", `Run all cells above cell ${label}`));
+    bar.append(button("above", "Run all above", `Run all above cell ${label}`));
   }
   bar.append(state);
   insert(bar);
@@ -116,6 +133,8 @@ async function act(pressed) {
     pressed.removeAttribute("aria-busy");
   }
 }
+
+document.querySelectorAll(".live-cell").forEach(reach);
 
 const cells = [...document.querySelectorAll(".live-cell[data-notebook]")];
 cells.forEach((cell, position) => {
