@@ -157,7 +157,8 @@ def test_a_picture_looks_as_published(reader: Reader) -> None:
     expect(own).to_be_visible()
     assert own.locator("title").first.text_content() == label
     now = own.bounding_box()
-    assert size and now
+    assert size
+    assert now
     assert (now["width"], now["height"]) == (size["width"], size["height"])
     expect(state(card)).to_have_text("Same as published")
 
@@ -336,7 +337,8 @@ def test_output_of_a_cell_can_do_nothing_to_the_page(reader: Reader) -> None:
     card = cell(page, "upload-on-web-1")
     bad = (
         '<b onclick="x()" style="position:fixed;inset:0">bold</b><script>document.title = "bad"</script>'
-        '<img src="x" onerror="document.title = 1"><form action="/"></form><meta http-equiv="refresh" content="0">'
+        '<img src="x" onerror="document.title = 1"><form action="/"></form>'
+        '<meta http-equiv="refresh" content="0">'
         '<iframe src="/"></iframe><a href="javascript:alert(1)">link</a><style>body { display: none }</style>'
     )
     run_code(card, f"from IPython.display import HTML\nHTML({bad!r})")
@@ -349,7 +351,8 @@ def test_output_of_a_cell_can_do_nothing_to_the_page(reader: Reader) -> None:
     assert page.title() not in ("bad", "1")
     # Even what is fixed to the window stays in its box.
     box, card_box = own.locator("b").bounding_box(), card.bounding_box()
-    assert box and card_box
+    assert box
+    assert card_box
     assert box["y"] >= card_box["y"]
     assert box["width"] <= card_box["width"]
 
@@ -443,7 +446,7 @@ def test_a_link_does_not_remove_an_own_edit(reader: Reader) -> None:
     expect(card.locator(".cm-content")).to_have_text("print(2)")
 
 
-# -- Keyboard, phone, screen reader, paper --------------------------------------------------------------------
+# -- Keyboard, phone, screen reader, paper ------------------------------------------------------------------
 
 
 def test_keyboard_alone_is_enough(reader: Reader) -> None:
@@ -595,7 +598,7 @@ def test_stored_edits_that_are_broken_do_no_harm(reader: Reader) -> None:
     expect(state(cell(page, "upload-on-web-1"))).to_have_text("Same as published")
 
 
-# -- Several notebooks, tabs, guide ---------------------------------------------------------------------------
+# -- Several notebooks, tabs, guide -------------------------------------------------------------------------
 
 
 def test_notebooks_of_one_page_take_turns(reader: Reader) -> None:

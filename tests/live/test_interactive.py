@@ -12,6 +12,7 @@ from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
+import live.browser
 from live.domain import domain_of
 from live.interactive import BundleError, bundle
 from live.notebook import Cell, Notebook
@@ -64,6 +65,7 @@ class Site(Project):
         docs, out = self.root / "docs", self.root / "build/html"
         with patch_docutils(docs), docutils_namespace(), pytest.MonkeyPatch.context() as patch:
             patch.setattr(jupyter_sphinx.execute, "execute_cells", jupyter_sphinx.execute.execute_cells)
+            patch.setattr(live.browser, "write", lambda app, exception: None)
             app = Sphinx(docs, docs, out, f"{out}-doctrees", "html", status=None, warning=said)
             # In place of live.browser, which needs Node. Nothing is read before build().
             domain_of(app.env).runtime = packed
@@ -130,5 +132,7 @@ def test_a_cell_that_cannot_run_says_why_and_pages_follow_what_is_packed(tmp_pat
 
 
 def test_without_esbuild_a_sentence_says_what_to_do(tmp_path):
-    with pytest.raises(BundleError, match="esbuild is not in .*node_modules. Install it with `nox -s site`."):
+    with pytest.raises(
+        BundleError, match=r"esbuild is not in .*node_modules\. Install it with `nox -s site`\."
+    ):
         bundle(tmp_path, tmp_path / "out")

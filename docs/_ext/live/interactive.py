@@ -1,7 +1,7 @@
 """Let the reader edit and run cells in the page: what its markup says, and what the editor is bundled of.
 
-The scripts are in ``docs/_static/live``. A page without cells loads none of them, and where the tools that make
-the rest aren't installed, no page does.
+The scripts are in ``docs/_static/live``. A page without cells loads none of them, and where the tools that
+make the rest aren't installed, no page does.
 """
 
 import os
@@ -70,8 +70,8 @@ def bundle(tools: Path, target: Path) -> None:
     """Bundle the editor, and what makes outputs safe, into one module each.
 
     :param tools: the folder in which npm has installed ``requirements/browser/package-lock.json``.
-    :param target: the folder to write to; a file that wouldn't change is left alone. ``LICENSES.txt`` holds the
-        licences of all that went into the bundles.
+    :param target: the folder to write to; a file that wouldn't change is left alone. ``LICENSES.txt`` holds
+        the licences of all that went into the bundles.
     :raises BundleError: if esbuild isn't there, or fails.
     """
     packages = tools / "node_modules"
