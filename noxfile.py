@@ -231,7 +231,21 @@ def tests(session: nox.Session) -> None:
     """Run the tests; what follows -- goes to pytest, such as -- tests/conf -k secret."""
     # That lock is requirements.txt with the real S3 server.
     install(session, "requirements/environments/seaweedfs.txt", "requirements/tests.txt")
-    session.run("python", "-m", "pytest", *session.posargs)
+    # They have a session of their own, with a browser.
+    session.run("python", "-m", "pytest", "--ignore=tests/browser", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Run and edit cells in a real browser, Chromium; what follows -- goes to pytest, such as -- -k stop."""
+    locks = [
+        "requirements.txt",
+        "requirements/browser.txt",
+        "requirements/tests.txt",
+        "requirements/browser-tests.txt",
+    ]
+    install(session, *locks)
+    session.run("python", "-m", "pytest", "tests/browser", *session.posargs, env=browser_packages(session))
 
 
 @nox.session

@@ -155,6 +155,10 @@ class LiveDomain(Domain):
         execution = self.executions.get(node["notebook"])
         return execution.outputs[node["cell"] - 1] if execution else []
 
+    def why_not(self, notebook: Notebook, cell: Cell) -> str | None:
+        """Return a sentence if a cell can't run in the reader's browser, although others can."""
+        return self.runtime.why_not(notebook, cell) if self.runtime else None
+
     def look_up(self, kernel_name: str, cells: list[NotebookNode], options: dict[str, Any]) -> NotebookNode:
         """Stand in for :func:`jupyter_sphinx.execute.execute_cells`: answer with what was executed before.
 
@@ -188,6 +192,7 @@ class LiveDomain(Domain):
             cell = notebook.cells[int(number) - 1]
             visible = [notebook.title, cell.name, cell.source, cell.raises, cell.tags]
             visible.append(execution and execution.outputs[cell.index - 1])
+            visible += [self.runtime and self.runtime.path, self.why_not(notebook, cell)]
         else:
             visible = [execution and (execution.python, execution.packages)]
         return hashlib.sha256(json.dumps(visible, sort_keys=True).encode()).hexdigest()

@@ -31,7 +31,11 @@ _XML_PROLOGUE = re.compile(r"\A\s*(?:<\?xml.*?\?>\s*)?(?:<!DOCTYPE.*?>\s*)?", re
 
 
 class CellNode(JupyterCellNode):  # type: ignore[misc]
-    """A cell of an executed notebook, which the attributes ``notebook`` and ``cell`` (its number) name."""
+    """A cell of an executed notebook, which the attributes ``notebook`` and ``cell`` (its number) name.
+
+    ``label`` is its label, ``above`` the number of visible cells above it in its notebook, and ``why`` says why
+    it can't run in the reader's browser, if that is so.
+    """
 
 
 class Folded(nodes.container):
@@ -56,6 +60,16 @@ def visit_cell_latex(self: Any, node: nodes.Element) -> None:
     for anchor in node["ids"]:
         self.body.append(self.hypertarget(anchor, anchor=False))
     self.visit_container(node)
+
+
+def visit_cell_html(self: Any, node: CellNode) -> None:
+    """Begin a cell in HTML, and say which one it is to the script that runs it."""
+    said = {f"data-{name}": str(node[name]) for name in ("notebook", "above")}
+    said["data-cell"] = node["label"]
+    if node["why"]:
+        said["data-why"] = node["why"]
+    # Otherwise as docutils begins a container.
+    self.body.append(self.starttag(node, "div", CLASS="docutils container", **said))
 
 
 def visit_folded(self: Any, node: Folded) -> None:
@@ -91,7 +105,8 @@ def add_nodes(app: Sphinx) -> None:
     as_folded = (visit_folded, depart_container)
     in_latex = (visit_cell_latex, depart_container)
     in_html = (visit_folded_html, depart_folded_html)
-    app.add_node(CellNode, html=as_container, latex=in_latex, text=as_container, man=as_container)
+    in_page = (visit_cell_html, depart_container)
+    app.add_node(CellNode, html=in_page, latex=in_latex, text=as_container, man=as_container)
     app.add_node(Folded, html=in_html, latex=as_folded, text=as_folded, man=as_folded)
 
 

@@ -59,7 +59,9 @@ class _ExecutedCell(JupyterCell, SphinxDirective):  # type: ignore[misc]
         if not isinstance(made, JupyterCellNode):
             return cast(nodes.Element, made)  # jupyter-sphinx's own complaint about an option
         node = render.CellNode("", *made.children, **made.attributes)
-        node["notebook"], node["cell"] = notebook.name, cell.index
+        node["notebook"], node["cell"], node["label"] = notebook.name, cell.index, cell.label
+        node["above"] = sum("remove-cell" not in other.tags for other in notebook.cells[: cell.index - 1])
+        node["why"] = domain_of(self.env).why_not(notebook, cell)
         # Exceptions and stderr were checked when the notebook was executed.
         node["raises"], node["stderr"] = [], True
         node["classes"].append("live-cell")
@@ -446,6 +448,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         app.add_transform(transform)
     app.setup_extension("live.versions")
     app.setup_extension("live.browser")
+    app.setup_extension("live.interactive")
     render.add_nodes(app)
     app.connect("config-inited", use_own_look)
     app.connect("builder-inited", execute)
