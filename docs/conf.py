@@ -123,6 +123,13 @@ notfound_urls_prefix = urlsplit(html_baseurl).path or "/"
 notfound_template = "404.html"
 notfound_context = {"title": "Page not found"}
 
+# -- Run in the page -------------------------------------------------------------------------------------
+
+live_browser = "browser"
+live_browser_store = "../build/browser"
+# nox -s site and nox -s serve say where they have installed npm's packages.
+live_browser_npm = os.environ.get("LIVE_BROWSER_NPM", "")
+
 # -- HTML -----------------------------------------------------------------------------------------------
 
 html_theme = "furo"
@@ -136,7 +143,7 @@ html_js_files = [("scrollers.js", {"defer": "defer"})]
 templates_path = ["_templates"]
 html_copy_source = False
 html_show_sphinx = False
-exclude_patterns = ["_ext"]
+exclude_patterns = ["_ext", "browser"]
 
 # -- Books ----------------------------------------------------------------------------------------------
 

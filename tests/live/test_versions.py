@@ -164,6 +164,11 @@ def test_only_the_first_panel_is_open_and_tabs_of_one_name_open_together(site):
     assert len(set(ids)) == len(ids)
 
 
+def test_the_panel_of_the_default_environment_is_marked_for_the_output_of_a_run(site):
+    first = panels(site.cells("guide")[1])
+    assert ["live-default" in panel["class"] for panel in first.values()] == [True, False]
+
+
 def test_each_panel_names_exact_versions(site):
     lines = [
         [line.get_text() for line in panel.select("p")] for panel in panels(site.cells("guide")[1]).values()

@@ -30,9 +30,10 @@ from live import downloads, offline, render
 from live.domain import LiveDomain, anchor_of, domain_of, notebook_of
 from live.execute import Execution, Store, execute_all
 from live.forked import runner_for
-from live.notebook import Cell, Notebook, NotebookError, read_all
+from live.notebook import CELL_OPTIONS, Cell, Notebook, NotebookError, read_all
 from live.records import recorded
 from live.runner import Environment, pinned
+from live.tracebacks import plain_traceback, without_colours
 from live.verify import verify
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,9 @@ class _ExecutedCell(JupyterCell, SphinxDirective):  # type: ignore[misc]
         if not isinstance(made, JupyterCellNode):
             return cast(nodes.Element, made)  # jupyter-sphinx's own complaint about an option
         node = render.CellNode("", *made.children, **made.attributes)
-        node["notebook"], node["cell"] = notebook.name, cell.index
+        node["notebook"], node["cell"], node["label"] = notebook.name, cell.index, cell.label
+        node["above"] = sum("remove-cell" not in other.tags for other in notebook.cells[: cell.index - 1])
+        node["why"] = domain_of(self.env).why_not(notebook, cell)
         # Exceptions and stderr were checked when the notebook was executed.
         node["raises"], node["stderr"] = [], True
         node["classes"].append("live-cell")
@@ -85,7 +88,7 @@ class NotebookCell(_ExecutedCell):
     """``code-cell``, on the page of a notebook: one of its own cells."""
 
     # What a cell's options mean was read from the notebook; here they need only be accepted.
-    option_spec: ClassVar[dict[str, Any]] = dict.fromkeys(("name", "raises", "tags"), directives.unchanged)
+    option_spec: ClassVar[dict[str, Any]] = dict.fromkeys(CELL_OPTIONS, directives.unchanged)
 
     def run(self) -> list[nodes.Node]:
         """Return the cell's node, or nothing for a cell tagged ``remove-cell``."""
@@ -350,7 +353,7 @@ def unexpected_stderr(notebook: Notebook, execution: Execution) -> Iterator[Note
         printed = "".join(output["text"] for output in outputs if output.get("name") == "stderr")
         if printed and "stderr" not in cell.tags:
             reason = (
-                f"The cell printed to stderr: {render.without_colours(printed).strip()!r}. Keep it quiet, "
+                f"The cell printed to stderr: {without_colours(printed).strip()!r}. Keep it quiet, "
                 "or give it the tag stderr and say in the text what is printed."
             )
             yield NotebookError(notebook.path, cell.line, cell.label, reason)
@@ -417,7 +420,7 @@ def files_to_offer(domain: LiveDomain, config: Config) -> dict[str, bytes]:
     :raises ValueError: if ``live_bundle`` names files that don't exist.
     """
     files = downloads.of_notebooks(
-        domain.notebooks, domain.executions, partial(render.plain_traceback, root=domain.root)
+        domain.notebooks, domain.executions, partial(plain_traceback, root=domain.root)
     )
     if config.live_bundle:
         bundle = downloads.bundled(domain.root, config.live_bundle, config.live_bundle_readme)
@@ -497,6 +500,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
         app.add_transform(transform)
     app.setup_extension("live.versions")
     app.setup_extension("live.links")
+    app.setup_extension("live.browser")
+    app.setup_extension("live.interactive")
     render.add_nodes(app)
     app.connect("config-inited", use_own_look)
     app.connect("builder-inited", hold_back, priority=0)  # before anything that other extensions do

@@ -242,6 +242,7 @@ class ShowVersions(SphinxTransform):
             panel = SphinxTabsPanel()
             if any(one.environment == Environment.name for one in group):
                 panel.extend([own] if own else [])
+                panel["classes"].append("live-default")  # where the output of a run belongs
             else:
                 panel.extend(self.outputs(group[0], cell))
             if not panel.children:
