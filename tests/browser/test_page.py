@@ -318,6 +318,33 @@ def test_stop_ends_an_endless_loop_and_the_next_run_starts_afresh(reader: Reader
     expect(card.locator(".live-note")).to_contain_text("3 earlier cells")
 
 
+def test_a_loop_that_prints_is_stopped_and_what_it_printed_stays(reader: Reader) -> None:
+    page = reader.open(NOTEBOOK)
+    card = cell(page, "upload-on-web-1")
+    write(card, 'while True: print("on and on")')
+    button(card, "run").click()
+    expect(card.locator(".live-own")).to_contain_text("Its first 100,000 characters", timeout=STARTED)
+    button(card, "run").click()
+    expect(state(card)).to_have_text("Stopped")
+    expect(card.locator(".live-own")).to_contain_text("on and on")
+
+
+def test_reset_while_a_cell_runs_leaves_the_published_page(reader: Reader) -> None:
+    page = reader.open(NOTEBOOK)
+    card = cell(page, "upload-on-web-1")
+    write(card, "while True: pass")
+    button(card, "run").click()
+    expect(state(card)).to_have_text("Running …", timeout=STARTED)
+    page.get_by_role("button", name="Reset page").click()
+    expect(button(card, "run")).to_have_text("Run")
+    expect(card.locator(".cell_output")).to_have_text("Dear Grandma, …\n")
+    expect(state(card)).to_have_text("")
+    expect(page.locator(".live-note, .cm-content")).to_have_count(0)
+    expect(page.locator(".live-page-bar")).to_be_hidden()
+    run(card)
+    expect(state(card)).to_have_text("Same as published")
+
+
 def test_stop_takes_a_waiting_cell_out_of_the_queue(reader: Reader) -> None:
     page = reader.open(NOTEBOOK)
     busy, waiting = cell(page, "upload-on-web-1"), cell(page, "application")

@@ -36,8 +36,8 @@ _XML_PROLOGUE = re.compile(r"\A\s*(?:<\?xml.*?\?>\s*)?(?:<!DOCTYPE.*?>\s*)?", re
 class CellNode(JupyterCellNode):  # type: ignore[misc]
     """A cell of an executed notebook, which the attributes ``notebook`` and ``cell`` (its number) name.
 
-    ``label`` is its label, ``above`` the number of visible cells above it in its notebook, and ``why`` says why
-    it can't run in the reader's browser, if that is so.
+    ``label`` is its label, ``above`` the number of visible cells above it in its notebook, and ``why`` says
+    why it can't run in the reader's browser, if that is so.
     """
 
 
