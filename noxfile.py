@@ -104,6 +104,13 @@ MADE_UP_SECRETS = [
     "qznLcsROx4GACP2dm0UCKCzCG.HiZ1guq6ZZDob/Tng=",  # a digest from a specification
 ]
 
+# What the sessions install that open the built site in a browser.
+BROWSER_TESTS = [
+    "requirements/environments/seaweedfs.txt",
+    "requirements/tests.txt",
+    "requirements/browser-tests.txt",
+]
+
 # What verifies the notebooks besides requirements.txt: the table in environments.toml, by name.
 LISTS = ROOT / "requirements" / "environments"
 ENVIRONMENTS = tomllib.loads((LISTS / "environments.toml").read_text(encoding="utf-8"))
@@ -281,19 +288,14 @@ def tests(session: nox.Session) -> None:
     # That lock is requirements.txt with the real S3 server.
     install(session, "requirements/environments/seaweedfs.txt", "requirements/tests.txt")
     # What needs a browser has sessions of its own.
-    ignored = ["--ignore=tests/access", "--ignore=tests/browser"]
+    ignored = [f"--ignore=tests/{name}" for name in ("access", "browser", "lighthouse")]
     session.run("python", "-m", "pytest", *ignored, *session.posargs)
 
 
 @nox.session
 def access(session: nox.Session) -> None:
     """Open every page in Chromium: accessible, whole without scripts, light, and nothing leaves the site."""
-    install(
-        session,
-        "requirements/environments/seaweedfs.txt",
-        "requirements/tests.txt",
-        "requirements/browser-tests.txt",
-    )
+    install(session, *BROWSER_TESTS)
     session.run("python", "-m", "pytest", *(session.posargs or ["tests/access"]))
 
 
@@ -308,6 +310,20 @@ def browser(session: nox.Session) -> None:
     ]
     install(session, *locks)
     session.run("python", "-m", "pytest", "tests/browser", *session.posargs, env=browser_packages(session))
+
+
+@nox.session
+def lighthouse(session: nox.Session) -> None:
+    """Measure the built site with Lighthouse, three runs a page; use an idle machine."""
+    install(session, *BROWSER_TESTS)
+    folder = ROOT / "build" / "lighthouse"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(ROOT / "requirements" / "lighthouse" / name, folder)
+    session.run(
+        "npm", "ci", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund", "--silent"
+    )
+    session.run("python", "-m", "pytest", "tests/lighthouse", *session.posargs)
 
 
 @nox.session
@@ -347,6 +363,13 @@ def lint(session: nox.Session) -> None:
     session.run("check-jsonschema", "--builtin-schema=vendor.github-workflows", *workflows)
     session.run("zizmor", "--offline", "--no-progress", "--quiet", ".github")
     no_secrets(session)
+
+
+@nox.session
+def hooks(session: nox.Session) -> None:
+    """Check by itself before each commit and push, through git hooks; -- uninstall takes them away."""
+    install(session, "requirements/hooks.txt")
+    session.run("pre-commit", *(session.posargs or ["install", "--install-hooks"]))
 
 
 def no_secrets(session: nox.Session) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -96,6 +97,8 @@ def test_a_folder_that_is_no_version_is_refused(tmp_path: Path) -> None:
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A clone of an empty repository, which is its remote origin."""
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)  # such as those of the hook that runs the tests
     for role in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{role}_NAME", "Anna")
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "anna@example.com")

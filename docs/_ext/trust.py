@@ -39,10 +39,13 @@ _BUILDERS = ("html", "dirhtml", "singlehtml")
 # Folders of a built site that hold no pages.
 _NO_PAGES = ("_static", "_sources", "_images", "downloads")
 
-#: What a page does when a file that it loads is refused or missing. Tabs that only a script could open are
-#: then shown whole. From a disk, without a web server, browsers can't compare digests; there the file is
-#: loaded as it is, because whoever can change it can change the page as well.
+#: What a page does before anything is painted, and when a file that it loads is refused or missing. Furo
+#: shows what needs a script only where there are any; if it were told later, the page would move. Where a
+#: script is missing, that is hidden again, and tabs that only a script could open are shown whole. From a
+#: disk, without a web server, browsers can't compare digests; there the file is loaded as it is, because
+#: whoever can change it can change the page as well.
 GUARD = """
+document.documentElement.classList.remove("no-js");
 addEventListener("error", ({ target }) => {
   if (target.integrity && location.protocol === "file:") {
     const again = document.createElement(target.localName);
@@ -50,7 +53,8 @@ addEventListener("error", ({ target }) => {
       if (name !== "integrity") again.setAttribute(name, value);
     again.async = false;
     target.replaceWith(again);
-  } else if (target.localName === "script") document.documentElement.classList.add("live-no-script");
+  } else if (target.localName === "script")
+    document.documentElement.classList.add("no-js", "live-no-script");
 }, true);
 """
 

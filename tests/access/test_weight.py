@@ -23,7 +23,7 @@ new PerformanceObserver((list) => shifts.push(...list.getEntries().map((entry) =
 
 def test_no_page_loads_much_script_and_style(site: Site, address: str, page: Page) -> None:
     loaded: list[Response] = []
-    page.on("response", loaded.append)
+    page.on("response", lambda response: loaded.append(response))
     weights = {}
     for path in site.pages:
         loaded.clear()
