@@ -8,6 +8,8 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect
 
+from .conftest import PHONE
+
 GUIDE = "guide/work-media-storage.html"
 CORRECT = "tab-storage-api-path-correct"
 
@@ -35,6 +37,22 @@ def test_link_opens_its_tab_and_goes_there(page: Page, address: str, anchor: str
     panel = page.locator(f"#{anchor}").evaluate("e => e.closest('.sphinx-tabs-panel').id")
     assert selected(page, panel) == "true"
     expect(page.locator(f"[aria-labelledby='{panel}-button']")).to_be_visible()
+
+
+def test_on_a_phone_the_header_covers_nothing_that_a_link_leads_to(page: Page, address: str) -> None:
+    page.set_viewport_size(PHONE)
+    for anchor, above in (
+        ("cell-vanishing-files-redeploy", "#cell-vanishing-files-redeploy"),
+        (CORRECT, f"#{CORRECT}-button"),
+    ):
+        page.goto(f"{address}{GUIDE}#{anchor}")
+        expect(page.locator(f"#{anchor}")).to_be_in_viewport()
+        header = page.locator(".mobile-header").bounding_box()
+        shown = page.locator(above).bounding_box()
+        assert header
+        assert shown
+        assert header["y"] == 0
+        assert header["height"] <= shown["y"] < 200
 
 
 def test_link_opens_one_tab_and_not_all_of_its_name(page: Page, address: str) -> None:

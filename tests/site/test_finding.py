@@ -83,9 +83,9 @@ def test_kitchen_sink_shows_every_element(site: Site) -> None:
 
 
 def test_kitchen_sink_is_in_no_list_of_pages(site: Site, published: Site) -> None:
-    for path, page in public(site).items():
+    for path, page in site.pages.items():
         links = {urljoin(path, str(link["href"])).partition("#")[0] for link in page.select("a[href]")}
-        assert not links & set(KITCHEN_SINK), path
+        assert path in KITCHEN_SINK or not links & set(KITCHEN_SINK), path
     assert "kitchen" not in (published.folder / "sitemap.xml").read_text(encoding="utf-8")
     assert "kitchen" not in (site.folder / "llms.txt").read_text(encoding="utf-8")
     assert not any("zerodivisionerror" in entry for entry in index_entries(site))

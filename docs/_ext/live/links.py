@@ -127,7 +127,7 @@ class IndexCells(SphinxTransform):
     def apply(self, **kwargs: Any) -> None:
         """Put index entries in front of the cells that first name something."""
         if any(field[0].astext() == "no-search" for field in self.document.findall(nodes.field)):
-            return  # Sphinx would leave the page's words out of its search, but not its index entries.
+            return  # Sphinx leaves the words of such a page out of its search, but lists its index entries.
         domain = domain_of(self.env)
         seen: set[str] = set()
         for node in list(self.document.findall(render.CellNode)):

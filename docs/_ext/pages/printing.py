@@ -3,6 +3,7 @@
 Chromium prints, because it draws the cells' pictures and their colours as readers see them in the browser.
 """
 
+import argparse
 import shutil
 import subprocess
 import sys
@@ -89,7 +90,11 @@ def print_book(folder: Path, pdf: Path) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m pages.printing", description="Print the site as a PDF.")
+    parser.add_argument("folder", type=Path, help="what the builder singlehtml wrote")
+    parser.add_argument("pdf", type=Path, help="the file to write")
+    arguments = parser.parse_args()
     try:
-        print_book(Path(sys.argv[1]), Path(sys.argv[2]))
+        print_book(arguments.folder, arguments.pdf)
     except PrintingError as error:
         sys.exit(str(error))
