@@ -70,7 +70,7 @@ function dress(cell, isFirst) {
   const { cell: label, why, above } = cell.dataset;
   // Code comes first, folded or not. A cell quoted without its code has its buttons below the picture.
   const code = cell.querySelector(":scope > .cell_input, :scope > .live-folded:has(> .cell_input)");
-  const origin = cell.querySelector(":scope > .live-origin:last-child");
+  const origin = [...cell.querySelectorAll(":scope > .live-origin")].at(-1);
   const insert = (row) => (code ? code.after(row) : origin ? origin.before(row) : cell.append(row));
   if (why) {
     insert(element("p", "live-why", why));
