@@ -235,7 +235,6 @@ export class Runner {
       }
       view.compare(result);
       view.ranAt = this.#runs;
-      this.#page.site.reach(view.root);
     }
     const failed = result.status === "error" && outputs.error?.ename !== cell.raises;
     if (failed) {
