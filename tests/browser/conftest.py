@@ -1,87 +1,20 @@
-"""A real browser, and the built site, served below a path as any static host may do."""
+"""The site, built with what runs its cells, and served below a path as any static host may do."""
 
 from __future__ import annotations
 
-import functools
-import http.server
-import os
-import shutil
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.site.conftest import ROOT, build
+from ..access.conftest import browser, served  # noqa: F401  (a fixture, by its import)
+from ..site.conftest import ROOT, build
 
-# As the site may lie in a folder of its host.
-BELOW = "/a/folder"
-
-
-@dataclass
-class Served:
-    """The site on a port of this machine.
-
-    :param folder: the site.
-    :param url: its address, with a slash at the end.
-    """
-
-    folder: Path
-    url: str
-
-
-class _Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves the site below a path, and says nothing."""
-
-    extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | {
-        ".mjs": "text/javascript",
-        ".wasm": "application/wasm",
-    }
-
-    def translate_path(self, path: str) -> str:
-        if not path.startswith(f"{BELOW}/"):
-            return os.devnull
-        return super().translate_path(path.removeprefix(BELOW))
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        pass
-
-
-@pytest.fixture(scope="session")
-def served() -> Iterator[Served]:
-    """The site, built strictly, with what runs cells in it, and served."""
-    done = build()
-    assert done.returncode == 0, done.stdout
-    folder = ROOT / "build" / "html"
-    assert (folder / "_static/live/editor.js").is_file(), "nox -s browser builds the site with Run in it."
-    handler = functools.partial(_Handler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield Served(folder, f"http://127.0.0.1:{server.server_port}{BELOW}/")
-        server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """The system's Chromium, or Playwright's own where it is installed."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=[
-                "--no-sandbox",  # a container's root has none
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-            ],
-        )
-        yield browser
-        browser.close()
+# A site may lie in a folder of its host.
+BELOW = "a/folder"
 
 
 @dataclass
@@ -89,12 +22,14 @@ class Reader:
     """Opens pages of the site in browsers of their own, and notes what they request.
 
     :param browser: the browser.
-    :param site: the site.
-    :param requested: addresses that pages asked for.
+    :param folder: the built site.
+    :param url: its address, with a slash at the end.
     """
 
     browser: Browser
-    site: Served
+    folder: Path
+    url: str
+    #: Addresses that pages asked for.
     requested: list[str] = field(default_factory=list)
     _contexts: list[BrowserContext] = field(default_factory=list)
 
@@ -105,31 +40,39 @@ class Reader:
         :param options: as for Playwright's ``new_context``.
         """
         context = self.browser.new_context(**options)
-        context.set_default_timeout(30_000)
         context.on("request", lambda request: self.requested.append(request.url))
         self._contexts.append(context)
         page = context.new_page()
         if path:
-            page.goto(self.site.url + path)
+            page.goto(self.url + path)
         return page
 
     def close(self) -> None:
         """Close all that was opened, and see that no page asked another host for anything."""
         for context in self._contexts:
             context.close()
-        allowed = (self.site.url, "data:", "blob:")
-        assert [url for url in self.requested if not url.startswith(allowed)] == []
-
-
-@pytest.fixture
-def reader(chromium: Browser, served: Served) -> Iterator[Reader]:
-    """A reader of the site."""
-    reader = Reader(chromium, served)
-    yield reader
-    reader.close()
+        assert [url for url in self.requested if not url.startswith((self.url, "data:", "blob:"))] == []
 
 
 @pytest.fixture(scope="session")
-def npm() -> Path:
-    """The folder in which npm's packages are installed."""
-    return Path(os.environ["LIVE_BROWSER_NPM"])
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the site, with Run in it."""
+    done = build()
+    assert done.returncode == 0, done.stdout
+    folder = ROOT / "build" / "html"
+    assert (folder / "_static/live/editor.js").is_file(), (
+        "Run these tests by nox -s browser: it installs npm's packages."
+    )
+    host = tmp_path_factory.mktemp("host")
+    (host / BELOW).parent.mkdir()
+    (host / BELOW).symlink_to(folder)
+    with served(host) as server:
+        yield f"{server.address}{BELOW}/"
+
+
+@pytest.fixture
+def reader(browser: Browser, address: str) -> Iterator[Reader]:  # noqa: F811
+    """A reader of the site."""
+    reader = Reader(browser, ROOT / "build" / "html", address)
+    yield reader
+    reader.close()

@@ -5,16 +5,6 @@
 
 const script = document.querySelector("script[data-live-runtime]");
 
-const widths = new ResizeObserver((entries) => {
-  for (const { target } of entries) {
-    if (target.scrollWidth > target.clientWidth) {
-      target.tabIndex = 0;
-    } else {
-      target.removeAttribute("tabindex");
-    }
-  }
-});
-
 /** What the built page says about itself. */
 const site = {
   runtime: new URL(script.dataset.liveRuntime, document.baseURI).href,
@@ -22,7 +12,6 @@ const site = {
   digest: script.dataset.liveDigest,
   bytes: Number(script.dataset.liveBytes),
   announce: announcer(),
-  reach,
 };
 
 /** Returns a function that has screen readers say a sentence. */
@@ -33,11 +22,6 @@ function announcer() {
   return (sentence) => {
     region.textContent = sentence;
   };
-}
-
-/** Lets the keyboard scroll those blocks of a cell that are wider than their place, also when that changes. */
-function reach(cell) {
-  cell.querySelectorAll("pre").forEach((pre) => widths.observe(pre));
 }
 
 function element(name, className, text = "") {
@@ -70,7 +54,7 @@ function dress(cell, isFirst) {
   const { cell: label, why, above } = cell.dataset;
   // Code comes first, folded or not. A cell quoted without its code has its buttons below the picture.
   const code = cell.querySelector(":scope > .cell_input, :scope > .live-folded:has(> .cell_input)");
-  const origin = cell.querySelector(":scope > .live-origin:last-child");
+  const origin = [...cell.querySelectorAll(":scope > .live-origin")].at(-1);
   const insert = (row) => (code ? code.after(row) : origin ? origin.before(row) : cell.append(row));
   if (why) {
     insert(element("p", "live-why", why));
@@ -133,8 +117,6 @@ async function act(pressed) {
     pressed.removeAttribute("aria-busy");
   }
 }
-
-document.querySelectorAll(".live-cell").forEach(reach);
 
 const cells = [...document.querySelectorAll(".live-cell[data-notebook]")];
 cells.forEach((cell, position) => {

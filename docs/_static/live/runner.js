@@ -116,21 +116,24 @@ export class Runner {
     // Whatever is awaited ends when the reader presses Stop.
     const unlessStopped = (promise) => Promise.race([stopped, promise]);
     view.busy("Starting Python …");
-    const loadingOutput = this.#page.rendering();
-    loadingOutput.catch(() => {}); // awaited below
+    const before = this.#python;
+    // What is needed in any case is loaded at the same time; each is awaited below.
+    const isNew = above || before?.notebook !== view.notebook;
+    const loading = [this.#page.rendering(), isNew && this.#startPython(view)];
+    loading.forEach((promise) => promise && promise.catch(() => {}));
     const notebook = await unlessStopped(this.#page.notebook(view.notebook));
     const position = notebook.cells.findIndex((cell) => cell.label === view.label);
     if (position < 0) {
       throw new Error("This page is older than the code that the site has for it. Reload the page.");
     }
     const earlier = notebook.cells.slice(0, position).filter((cell) => !cell.why);
-    const before = this.#python;
-    const ran = before?.notebook === notebook.name ? before.ran : new Map();
+    const ran = isNew ? new Map() : before.ran;
     const changed = earlier.find((cell) => ran.has(cell.label) && ran.get(cell.label) !== this.#code(notebook, cell));
-    if (above || changed || before?.notebook !== notebook.name) {
-      await unlessStopped(this.#startPython(notebook, view));
+    if (changed) {
+      loading.push(this.#startPython(view));
     }
-    await unlessStopped(loadingOutput);
+    await unlessStopped(Promise.all(loading));
+    this.#python.title = notebook.title;
     const first = earlier.filter((cell) => !this.#python.ran.has(cell.label));
     for (const [number, cell] of first.entries()) {
       view.say(`Running earlier cells, ${number + 1} of ${first.length} …`);
@@ -143,7 +146,7 @@ export class Runner {
     const remarks = [];
     if (before && before.notebook !== notebook.name) {
       remarks.push(`The Python of “${before.title}” was ended, because there is one at a time.`);
-    } else if (changed && !above) {
+    } else if (changed) {
       remarks.push(`A new Python was started, because cell ${changed.label} has changed since it ran.`);
     }
     const cells = first.length === 1 ? "one earlier cell" : `${first.length} earlier cells`;
@@ -167,7 +170,7 @@ export class Runner {
   }
 
   /** Ends the former Python and starts one for a notebook. */
-  async #startPython(notebook, view) {
+  async #startPython(view) {
     this.#endPython();
     const onProgress = (progress) => {
       if (this.#current?.view === view) {
@@ -175,11 +178,10 @@ export class Runner {
       }
     };
     const session = new Session(this.#page.site.runtime, { onProgress, digest: this.#page.site.digest });
-    this.#python = { notebook: notebook.name, title: notebook.title, session, ran: new Map() };
+    this.#python = { notebook: view.notebook, title: "", session, ran: new Map() };
     this.#page.site.announce("Python is starting.");
     await session.start();
     this.#page.noteDownload();
-    this.#page.bar.python(notebook.title);
   }
 
   /** The code that runs for a cell: as the reader edited it on this page, else as it is published. */
@@ -235,7 +237,6 @@ export class Runner {
       }
       view.compare(result);
       view.ranAt = this.#runs;
-      this.#page.site.reach(view.root);
     }
     const failed = result.status === "error" && outputs.error?.ename !== cell.raises;
     if (failed) {
