@@ -55,6 +55,7 @@ RUNTIMES = "_static/live/runtime"
 NOTEBOOKS = "_static/live/notebooks"
 
 _HERE = Path(__file__).parent
+_SCRIPTS = _HERE.parents[1] / "_static" / "live"
 # What of the engine runs in the browser. It imports nothing that isn't packed.
 _ENGINE = ("__init__", "errors", "in_browser", "interpreter", "tracebacks", "transcript")
 # What of IPython runs in the browser. Without an __init__.py its folders are namespace packages, and do nothing.
@@ -88,7 +89,7 @@ class Bundle:
     :param project: files of the project, as paths or globs below its root.
     :param working_directory: where notebooks run, below the project's root.
     :param environment: environment variables.
-    :param standard_left_out: modules and packages of the standard library that are not packed.
+    :param standard_left_out: patterns for files of the standard library that are not packed.
     :param listed: a regular expression for paths of files that must be there even if their content is in the
         memory, because something lists the folder.
     :param needs: for each thing that the site may have for the browser or not, the sentence that a cell shows
@@ -232,13 +233,9 @@ def key_of(folder: Path, bundle: Bundle, root: Path, pyodide: Path) -> str:
     named = [(path.name, path) for path in ours]
     named += [(path.relative_to(folder).as_posix(), path) for path in _below(folder, "**/*.py")]
     named += [(path.relative_to(root).as_posix(), path) for path in _project_files(bundle, root)]
-    named.append(("archive.js", _archive_script()))
+    named += [(name, _SCRIPTS / name) for name in ("archive.js", "zstd.js", "worker.js")]
     facts += [f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for name, path in named]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
-
-
-def _archive_script() -> Path:
-    return _HERE.parents[1] / "_static" / "live" / "archive.js"
 
 
 # -- Packing ------------------------------------------------------------------------------------------------
@@ -299,7 +296,7 @@ def _pack(folder: Path, bundle: Bundle, root: Path, pyodide: Path, work: Path) -
         "files": files,
         "packages": {name: metadata.version(name) for name in bundle.distributions},
         "pillow": False,
-        "build": result["build"],
+        **{name: result[name] for name in ("build", "memory", "heap")},
         "environment": job["environment"],
         "start": set_up,
         "folder": f"{_PROJECT}/{bundle.working_directory}",

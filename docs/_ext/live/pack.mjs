@@ -10,7 +10,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { gzipSync } from "node:zlib";
+import { constants, gzipSync, zstdCompressSync } from "node:zlib";
 import { pack, unpack } from "../../_static/live/archive.js";
 
 // Node would show the line that failed, which may be a megabyte of Pyodide.
@@ -52,7 +52,8 @@ async function warmed(standard, files) {
   const imported = new Set(JSON.parse(pyodide.runPython("tidied()")));
   const listed = new RegExp(job.listed);
   const later = new Map([...files].filter(([path]) => !imported.has(path) || listed.test(path)));
-  return { memory: pyodide.makeMemorySnapshot(), later, build: pyodide._api.config.BUILD_ID };
+  const memory = pyodide.makeMemorySnapshot();
+  return { memory, later, build: pyodide._api.config.BUILD_ID };
 }
 
 const written = {};
@@ -63,12 +64,20 @@ function write(name, bytes) {
 }
 const zipped = (bytes) => gzipSync(bytes, { level: 9, memLevel: 9 });
 
+/** Cut the zeros off the end of a memory, which Python has never used. */
+function used(memory) {
+  let end = memory.length;
+  while (end && !memory[end - 1]) end -= 1;
+  return memory.subarray(0, Math.ceil(end / 16) * 16);
+}
+
 const { standard, files } = await compiled();
 const { memory, later, build } = await warmed(standard, files);
 const packages = new Map([...files].filter(([path]) => !/^\/lib\/python[\d.]+\/(?!site-packages)/.test(path)));
 write("pyodide.asm.js", read(job.pyodide, "pyodide.asm.mjs"));
 write("pyodide.wasm.bin", zipped(read(job.pyodide, "pyodide.asm.wasm")));
-write("memory.bin", zipped(memory));
+const level = { params: { [constants.ZSTD_c_compressionLevel]: 19 } };
+write("memory.bin", zstdCompressSync(used(memory), level));
 write("later.bin", zipped(pack(later)));
 write("plain.bin", zipped(pack(new Map([...packages, [job.standard, standard]]))));
-writeFileSync(join(job.work, "result.json"), JSON.stringify({ files: written, build }));
+writeFileSync(join(job.work, "result.json"), JSON.stringify({ files: written, build, memory: used(memory).length, heap: memory.length }));

@@ -6,6 +6,7 @@ import io
 import json
 import sys
 import zipfile
+from fnmatch import fnmatchcase
 from importlib._bootstrap_external import _code_to_hash_pyc  # type: ignore[attr-defined]
 from pathlib import Path
 
@@ -16,13 +17,13 @@ STANDARD = Path(f"/lib/python{sys.version_info.major}{sys.version_info.minor}.zi
 def standard(left_out: list[str]) -> bytes:
     """Compile the standard library.
 
-    :param left_out: names of modules and packages that are not needed.
+    :param left_out: patterns for files that are not needed.
     :returns: a zip archive that Python can start with.
     """
     packed = io.BytesIO()
     with zipfile.ZipFile(STANDARD) as archive, zipfile.ZipFile(packed, "w") as result:
         for name in sorted(archive.namelist()):
-            if name.endswith("/") or name.partition("/")[0].removesuffix(".py") in left_out:
+            if name.endswith("/") or any(fnmatchcase(name, pattern) for pattern in left_out):
                 continue
             content = archive.read(name)
             if name.endswith(".py"):

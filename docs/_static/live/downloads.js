@@ -37,7 +37,12 @@ export class Downloads {
     return manifest;
   }
 
-  /** Load a compressed file as bytes. */
+  /** Load a file as it is. */
+  async packed(name) {
+    return new Uint8Array(await new Response(await this.stream(name, this.files[name].sha256)).arrayBuffer());
+  }
+
+  /** Load a file and unpack it. */
   async bytes(name) {
     const stream = await this.stream(name, this.files[name].sha256);
     const unpacked = stream.pipeThrough(new DecompressionStream("gzip"));

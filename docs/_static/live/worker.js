@@ -7,6 +7,7 @@
  */
 import { unpack } from "./archive.js";
 import { Downloads } from "./downloads.js";
+import { unzstd } from "./zstd.js";
 
 // -- Pyodide ---------------------------------------------------------------------------------------------------------
 
@@ -77,8 +78,9 @@ async function boot(createModule, { module, files, memory, manifest }) {
   });
   let restored;
   if (memory !== undefined) {
-    emscripten.growMemory(memory.length);
-    restored = api.restoreSnapshot(memory);
+    const unpacked = unzstd(emscripten, memory, manifest.memory);
+    if (emscripten.HEAP8.length < manifest.heap) emscripten.growMemory(manifest.heap);
+    restored = api.restoreSnapshot(unpacked);
   }
   const pyodide = api.finalizeBootstrap(restored);
   if (memory === undefined) api.sys.path.insert(0, "");
@@ -99,7 +101,7 @@ async function start({ runtime, digest }) {
   const manifest = await downloads.manifest(digest);
   const script = import(new URL("pyodide.asm.js", runtime));
   const machine = downloads.module("pyodide.wasm.bin");
-  const [later, memory] = [downloads.bytes("later.bin"), downloads.bytes("memory.bin")];
+  const [later, memory] = [downloads.bytes("later.bin"), downloads.packed("memory.bin")];
   // Each is waited for in turn; meanwhile none may count as a rejection that nobody handles.
   for (const promise of [script, machine, later, memory]) promise.catch(() => {});
   const createModule = (await script).default;

@@ -1,0 +1,174 @@
+"""How Python comes into the page: what is loaded, what is checked, and what happens when something is wrong."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Error
+
+from tests.browser.conftest import Reader, Served
+from tests.browser.test_cells import packed, run_cells, runtime_of
+
+HELLO = [{"label": "hello", "source": "print('Hello')", "expected": "printed\n| Hello"}]
+
+
+@dataclass
+class Copy(Served):
+    """A site of its own, in which a test may damage files.
+
+    :param sent: for each file of the runtime that was sent, its name.
+    """
+
+    sent: list[str] = field(default_factory=list)
+
+    @property
+    def runtime(self) -> Path:
+        """The folder of the runtime."""
+        [folder] = (self.folder / "_static/live/runtime").iterdir()
+        return folder
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    """Notes what it sends, and lets browsers keep it as a host does that knows names with digests."""
+
+    extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | {".js": "text/javascript"}
+
+    def __init__(self, *arguments: Any, sent: list[str], **options: Any) -> None:
+        self.sent = sent
+        super().__init__(*arguments, **options)
+
+    def end_headers(self) -> None:
+        if "/runtime/" in self.path:
+            self.sent.append(self.path.rpartition("/")[2])
+            self.send_header("Cache-Control", "public, max-age=31536000, immutable")
+        super().end_headers()
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def copy(served: Served, tmp_path: Path) -> Iterator[Copy]:
+    """What a page needs to run cells, with a server of its own."""
+    shutil.copytree(served.folder / "_static/live", tmp_path / "_static/live")
+    (tmp_path / "index.html").write_text("<!doctype html><title>A page</title>", encoding="utf-8")
+    sent: list[str] = []
+    handler = functools.partial(_Handler, directory=str(tmp_path), sent=sent)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield Copy(tmp_path, f"http://127.0.0.1:{server.server_port}/", sent)
+        server.shutdown()
+
+
+@pytest.fixture
+def visitor(chromium: Browser, copy: Copy) -> Iterator[Reader]:
+    """A reader of the copy."""
+    reader = Reader(chromium, copy)
+    yield reader
+    reader.close()
+
+
+def damage(path: Path) -> None:
+    """Change a byte in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+
+
+def test_only_what_is_needed_is_loaded(copy: Copy, visitor: Reader) -> None:
+    assert run_cells(visitor, copy, HELLO)[0]["same"]
+    assert "memory.bin" in copy.sent
+    assert "plain.bin" not in copy.sent
+
+
+def test_at_most_20_megabytes_are_loaded(copy: Copy, visitor: Reader) -> None:
+    run_cells(visitor, copy, HELLO)
+    assert sum((copy.runtime / name).stat().st_size for name in copy.sent) <= 20_000_000
+
+
+@pytest.mark.parametrize("how", [damage, Path.unlink, lambda path: path.write_bytes(b"")])
+def test_python_starts_without_its_memory(copy: Copy, visitor: Reader, how: Any) -> None:
+    how(copy.runtime / "memory.bin")
+    cells = packed(copy, "first-bucket")["cells"]
+    assert all(result["same"] for result in run_cells(visitor, copy, cells))
+    assert "plain.bin" in copy.sent
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "pyodide.wasm.bin"])
+@pytest.mark.parametrize("how", [damage, Path.unlink])
+def test_a_file_that_is_needed(copy: Copy, visitor: Reader, name: str, how: Any) -> None:
+    runtime = runtime_of(copy)
+    how(copy.runtime / name)
+    page = visitor.open("index.html")
+    start = """async ([session, runtime]) => {
+      const { Session } = await import(session);
+      await new Session(runtime.address, { digest: runtime.digest }).start();
+    }"""
+    with pytest.raises(Error, match=rf"The file {name} (can't be loaded|is damaged)") as refused:
+        page.evaluate(start, [f"{copy.url}_static/live/session.js", runtime])
+    assert "Traceback" not in refused.value.message
+
+
+def test_a_second_visit_loads_nothing(copy: Copy, chromium: Browser) -> None:
+    context = chromium.new_context()
+    start = """async ([session, runtime]) => {
+      const { Session } = await import(session);
+      const python = new Session(runtime.address, { digest: runtime.digest });
+      await python.start();
+      python.stop();
+    }"""
+    arguments = [f"{copy.url}_static/live/session.js", runtime_of(copy)]
+    for _ in range(2):
+        first = list(copy.sent)
+        page = context.new_page()
+        page.goto(f"{copy.url}index.html")
+        page.evaluate(start, arguments)
+        page.close()
+    context.close()
+    assert first
+    assert copy.sent == first
+
+
+def test_randomness_is_fresh(copy: Copy, visitor: Reader) -> None:
+    source = """
+import random, secrets, tempfile, uuid
+from django.utils.crypto import get_random_string
+from moto.moto_api._internal import mock_random
+print(random.random(), uuid.uuid4(), secrets.token_hex(), tempfile.mktemp(), get_random_string(12),
+      mock_random.uuid4())
+"""
+    cells = [{"label": "random", "source": source}]
+    one, other = (run_cells(visitor, copy, cells)[0]["outputs"][0]["text"].split() for _ in range(2))
+    assert len(one) == 6
+    assert not set(one) & set(other)
+
+
+def test_pictures_without_pillow(served: Served, reader: Reader) -> None:
+    source = "from PIL import Image\nImage.new('RGB', (1, 1))"
+    [result] = run_cells(reader, served, [{"label": "picture", "source": source}])
+    [error] = result["outputs"]
+    assert error["ename"] == "NotInTheBrowser"
+    assert error["evalue"].startswith("PIL.Image.new needs Pillow, which this site doesn't offer")
+    assert error["explained"]["lines"] == [[2, "Image.new('RGB', (1, 1))"]]
+
+
+def test_stop_ends_an_endless_loop(served: Served, reader: Reader) -> None:
+    page = reader.open("index.html")
+    stopped = """async ([session, runtime]) => {
+      const { Session, StoppedError } = await import(session);
+      const python = new Session(runtime.address, { digest: runtime.digest });
+      await python.start();
+      const run = new Promise((resolve) => {
+        python.run({ source: "print('on', flush=True)\\nwhile True: pass" }, () => python.stop()).catch(resolve);
+      });
+      return (await run) instanceof StoppedError;
+    }"""
+    assert page.evaluate(stopped, [f"{served.url}_static/live/session.js", runtime_of(served)])
