@@ -16,7 +16,6 @@ from typing import Any, cast
 
 from docutils import nodes
 from jupyter_sphinx.ast import JupyterCellNode
-from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode, from_dict
 from sphinx.application import Sphinx
 from sphinx.util.images import get_image_size
@@ -106,6 +105,8 @@ def add_nodes(app: Sphinx) -> None:
 
 def without_colours(text: str) -> str:
     """Return a text without a terminal's control codes."""
+    from nbconvert.filters import strip_ansi  # here, because it takes a while (see live.lean)
+
     return cast(str, strip_ansi(text))  # type: ignore[no-untyped-call]
 
 

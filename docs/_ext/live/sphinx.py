@@ -252,6 +252,8 @@ def executed_with(execution: Execution, packages: list[str]) -> str:
 def use_own_look(app: Sphinx, config: Config) -> None:
     """Leave the look of tabs to our style sheet, and pictures to the builders that can show them."""
     config.sphinx_tabs_disable_css_loading = True
+    # No script of either kind is to be on a page. An address of its own spares asking ipywidgets for one.
+    config.jupyter_sphinx_require_url, config.jupyter_sphinx_embed_url = "", _UNWANTED[-1]
     # LaTeX can't show an SVG that isn't a file. Each of ours has a text beside it.
     config.render_priority_latex = [kind for kind in config.render_priority_latex if kind != render.SVG]
 
