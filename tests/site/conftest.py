@@ -29,12 +29,12 @@ class Site:
         }
 
 
-def build() -> subprocess.CompletedProcess[str]:
-    """Build the site strictly, with executions shared with the other sessions."""
+def build(root: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Build the site strictly, with executions shared with the other sessions of its checkout."""
     command = [sys.executable, "-m", "sphinx", "--jobs=auto", "--doctree-dir=build/doctrees"]
     command += ["--nitpicky", "--fail-on-warning", "--keep-going", "docs", "build/html"]
     return subprocess.run(
-        command, cwd=ROOT, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command, cwd=root, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
 
 
