@@ -26,6 +26,8 @@ release = os.environ.get("SITE_VERSION", "")
 extensions = [
     # Sphinx's own
     "sphinx.ext.autodoc",
+    # Ours; before jupyter_sphinx, which it imports faster
+    "live.lean",
     # Other people's
     "jupyter_sphinx",
     "myst_parser",

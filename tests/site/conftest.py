@@ -45,11 +45,15 @@ class Site:
 ADDRESSES = ("SITE_URL", "SITE_EDIT_URL", "READTHEDOCS_CANONICAL_URL")
 
 
-def build(to: str | Path = "build/html", *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Build the site strictly, with executions and pages read shared with the other sessions.
+def build(
+    to: str | Path = "build/html", *options: str, root: Path = ROOT, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Build the site strictly, with executions and pages read shared with the other sessions of
+    its checkout.
 
     :param to: the folder to build into.
     :param options: more options of sphinx-build.
+    :param root: the checkout.
     :param variables: variables of the environment that say where the site is published.
     """
     command = [sys.executable, "-m", "sphinx", "--jobs=auto", "--doctree-dir=build/doctrees"]
@@ -57,7 +61,7 @@ def build(to: str | Path = "build/html", *options: str, **variables: str) -> sub
     environment = {name: value for name, value in os.environ.items() if name not in ADDRESSES}
     return subprocess.run(
         command,
-        cwd=ROOT,
+        cwd=root,
         env=environment | variables,
         check=False,
         text=True,

@@ -293,6 +293,8 @@ def use_own_look(app: Sphinx, config: Config) -> None:
     config.sphinx_tabs_disable_css_loading = True
     # sphinx-tabs would tell builders apart as it reads. Ours share what was read: see live.links.PrintTabs.
     config.sphinx_tabs_valid_builders = list(app.registry.builders)
+    # No script of either kind is to be on a page. An address of its own spares asking ipywidgets for one.
+    config.jupyter_sphinx_require_url, config.jupyter_sphinx_embed_url = "", _UNWANTED[-1]
     # LaTeX can't show an SVG that isn't a file. Each of ours has a text beside it.
     config.render_priority_latex = [kind for kind in config.render_priority_latex if kind != render.SVG]
 
