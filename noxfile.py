@@ -236,6 +236,15 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def pillow(session: nox.Session) -> None:
+    """Fetch Pillow for the browser from Pyodide's server, once, so that pages can make thumbnails too."""
+    install(session, "requirements.txt", "requirements/browser.txt")
+    where = [f"--npm={browser_packages(session)['LIVE_BROWSER_NPM']}", "--folder=build/wheels"]
+    command = ["python", "-m", "live.wheels", "pillow", *where, *session.posargs]
+    session.run(*command, env={"PYTHONPATH": "docs/_ext"})
+
+
+@nox.session
 def browser(session: nox.Session) -> None:
     """Run and edit cells in a real browser, Chromium; what follows -- goes to pytest, such as -- -k stop."""
     locks = [

@@ -96,6 +96,7 @@ live_show_packages = [
 
 live_browser = "browser"
 live_browser_store = "../build/browser"
+live_browser_wheels = "../build/wheels"
 # nox -s site and nox -s serve say where they have installed npm's packages.
 live_browser_npm = os.environ.get("LIVE_BROWSER_NPM", "")
 

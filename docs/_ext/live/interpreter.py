@@ -1,12 +1,12 @@
-"""Run cells as ipykernel would, in a Python that has no processes, no threads and no sockets: the reader's browser.
+"""Run cells as ipykernel would, in a Python without processes, threads and sockets: the reader's browser.
 
-It does what notebooks like ours use: the value of a cell's last expression in all forms that it offers, with
-IPython's own printer for the plain one; ``display`` and what goes with it, by IPython's own code; what is
-printed; ``await`` outside of functions; exceptions with a traceback as IPython lays it out. What a cell put out is
-compared with what was recorded by :mod:`live.transcript`, as at build time.
+It does what notebooks use: the value of a cell's last expression in all forms that it offers, with IPython's
+own printer for the plain one; ``display`` and what goes with it, by IPython's own code; what is printed;
+``await`` outside of functions; exceptions with a traceback as IPython lays it out. What a cell put out is compared with
+what was recorded by :mod:`live.transcript`, as at build time.
 
-Outputs have the shape that nbformat gives them. Nothing here is about browsers: it runs anywhere, and is tested
-against an ordinary kernel.
+Outputs have the shape that nbformat gives them. Nothing here is about browsers: it runs anywhere, and is
+tested against an ordinary kernel.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def _traceback(error: BaseException) -> list[str]:
 
 
 def _chain(error: BaseException) -> list[tuple[BaseException, str]]:
-    """Give an exception and what led to it, the first one first, each with what joins it to the one before."""
+    """Give an exception and what led to it, the first one first, each with what joins it to its cause."""
     chain: list[tuple[BaseException, str]] = []
     current: BaseException | None = error
     while current is not None and all(current is not known for known, _ in chain):
