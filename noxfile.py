@@ -244,6 +244,24 @@ def pillow(session: nox.Session) -> None:
     session.run(*command, env={"PYTHONPATH": "docs/_ext"})
 
 
+@nox.session(name="bench-browser")
+def bench_browser(session: nox.Session) -> None:
+    """Measure how long a reader waits for Python in the page, and record that; -- --runs 3 for fewer than five."""
+    lists = ["browser", "tests", "browser-tests", "bench-browser"]
+    install(session, "requirements.txt", *(f"requirements/{name}.txt" for name in lists))
+    environment = browser_packages(session)
+    session.run("sphinx-build", *SPHINX, *STRICT, "docs", "build/html", env=environment)
+    npm = environment["LIVE_BROWSER_NPM"]
+    session.run(
+        "python",
+        "-m",
+        "benchmarks.browser",
+        f"--npm={npm}",
+        *session.posargs,
+        env={"PYTHONPATH": IMPORT_ROOTS},
+    )
+
+
 @nox.session
 def browser(session: nox.Session) -> None:
     """Run and edit cells in a real browser, Chromium; what follows -- goes to pytest, such as -- -k stop."""

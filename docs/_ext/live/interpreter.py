@@ -270,8 +270,8 @@ class Session:
         # What a notebook defines is in the module that Python calls __main__.
         self.module = types.ModuleType("__main__")
         self.module.__dict__["__builtins__"] = builtins
-        self._text: list[str] = []
-        self._stream = ""
+        # Each stream on its own, as in a kernel.
+        self._text: dict[str, list[str]] = {"stdout": [], "stderr": []}
         self._since = 0.0
         self._clear = False
 
@@ -292,20 +292,19 @@ class Session:
         :param stream: ``stdout`` or ``stderr``.
         :param text: the text.
         """
-        if stream != self._stream:
-            self.flush()
-        if not self._text:
-            self._stream, self._since = stream, time.monotonic()
-        self._text.append(text)
+        if not any(self._text.values()):
+            self._since = time.monotonic()
+        self._text[stream].append(text)
         if time.monotonic() - self._since > _HELD_BACK:
             self.flush()
 
     def flush(self) -> None:
         """Pass on what is held back."""
-        if self._text:
-            text, self._text = "".join(self._text), []
+        for name, pieces in self._text.items():
+            text = "".join(pieces)
+            pieces.clear()
             if text:
-                self._emit({"output_type": "stream", "name": self._stream, "text": text})
+                self._emit({"output_type": "stream", "name": name, "text": text})
 
     def _emit(self, output: Output, source: str = "") -> None:
         """Keep an output as a front end would, and pass it on."""
