@@ -30,6 +30,7 @@ extensions = [
     "sphinx_tabs.tabs",
     # Ours; after jupyter_sphinx, whose execution it replaces
     "live.sphinx",
+    "measured_browser",
 ]
 
 autodoc_member_order = "bysource"
