@@ -300,6 +300,33 @@ def access(session: nox.Session) -> None:
 
 
 @nox.session
+def pillow(session: nox.Session) -> None:
+    """Fetch Pillow for the browser from Pyodide's server, once, so that pages can make thumbnails too."""
+    install(session, "requirements.txt", "requirements/browser.txt")
+    where = [f"--npm={browser_packages(session)['LIVE_BROWSER_NPM']}", "--folder=build/wheels"]
+    command = ["python", "-m", "live.wheels", "pillow", *where, *session.posargs]
+    session.run(*command, env={"PYTHONPATH": "docs/_ext"})
+
+
+@nox.session(name="bench-browser")
+def bench_browser(session: nox.Session) -> None:
+    """Measure how long a reader waits for Python in the page, and record that; -- --runs 3 for fewer than five."""
+    lists = ["browser", "tests", "browser-tests", "bench-browser"]
+    install(session, "requirements.txt", *(f"requirements/{name}.txt" for name in lists))
+    environment = browser_packages(session)
+    session.run("sphinx-build", *SPHINX, *STRICT, "docs", "build/html", env=environment)
+    npm = environment["LIVE_BROWSER_NPM"]
+    session.run(
+        "python",
+        "-m",
+        "benchmarks.browser",
+        f"--npm={npm}",
+        *session.posargs,
+        env={"PYTHONPATH": IMPORT_ROOTS},
+    )
+
+
+@nox.session
 def browser(session: nox.Session) -> None:
     """Run and edit cells in a real browser, Chromium; what follows -- goes to pytest, such as -- -k stop."""
     locks = [

@@ -37,6 +37,7 @@ extensions = [
     "sphinx_tabs.tabs",
     # Ours; after jupyter_sphinx, whose execution it replaces
     "live.sphinx",
+    "measured_browser",
     "pages",
     "trust",
 ]
@@ -129,6 +130,7 @@ notfound_context = {"title": "Page not found"}
 
 live_browser = "browser"
 live_browser_store = "../build/browser"
+live_browser_wheels = "../build/wheels"
 # nox -s site and nox -s serve say where they have installed npm's packages.
 live_browser_npm = os.environ.get("LIVE_BROWSER_NPM", "")
 

@@ -1,8 +1,8 @@
 """What the notebooks need in the reader's browser, and how it is trimmed before it is packed.
 
-:mod:`live.browser` copies the packages from the environment that builds the site, so that a cell runs with the
-same versions in the page as it did for it. Everything here makes the download smaller, and takes nothing away
-that a notebook uses.
+:mod:`live.browser` copies the packages from the environment that builds the site, so that a cell runs in the
+page with the same versions as it did for it. Everything here makes the download smaller, and takes nothing
+away that a notebook uses.
 """
 
 import itertools
@@ -166,15 +166,15 @@ STANDARD_LEFT_OUT = [
     "zipapp.py",
 ]
 
-#: Files that must be there even if they were imported already, because something lists their folder or imports them
-#: anew, as notebooks do with ``reload``.
+#: Files that must be there even if they were imported already, because something lists their folder, or
+#: imports them anew, as notebooks do with ``reload``.
 LISTED = r"/(migrations|commands|templatetags)/|^/project/|/easy_thumbnails/|/filer/|/moto/s3/urls\."
 
 #: What the site has for the browser only if somebody fetched it.
 NEEDS = {
     "pillow": (
-        "This makes pictures with Pillow, which this site doesn't offer for the browser. It ran when the site was "
-        "built."
+        "This makes pictures with Pillow, which this site doesn't offer for the browser. It ran when the "
+        "site was built."
     ),
 }
 

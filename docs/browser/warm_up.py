@@ -1,19 +1,25 @@
 """What notebooks use in the browser, imported and used once before Python's memory is packed.
 
-It is to the browser what ``docs/warm_up.py`` is to the site's build, and changes nothing of what a notebook prints.
+It is to the browser what ``docs/warm_up.py`` is to the site's build, and changes nothing of what a notebook
+prints.
 """
 
 import functools
 import importlib
 import os
 import sys
+from contextlib import suppress
+
+import boto3
+import botocore.loaders
+from botocore.exceptions import ClientError
+from moto import mock_aws
 
 # For what is imported here; a notebook adds these folders itself.
 project = ["/project", "/project/examples"]
 sys.path += project
 
 for name in (
-    "boto3",
     "cloud",
     "conf.debug",
     "django.contrib.auth.hashers",
@@ -34,11 +40,6 @@ for name in (
 ):
     importlib.import_module(name)
 
-import boto3
-import botocore.loaders
-from botocore.exceptions import ClientError
-from moto import mock_aws
-
 # Each session reads the files that describe a service again, and treats what it has read as constant.
 for method in ("load_file", "exists"):
     loader = botocore.loaders.JSONFileLoader
@@ -52,10 +53,8 @@ with mock_aws():
     s3.create_bucket(Bucket="warm-up")
     s3.put_object(Bucket="warm-up", Key="a.txt", Body=b"a")
     s3.list_objects_v2(Bucket="warm-up")
-    try:
+    with suppress(ClientError):
         s3.get_object(Bucket="warm-up", Key="missing")
-    except ClientError:
-        pass
 os.environ.clear()
 os.environ.update(before)
 for path in project:

@@ -1,4 +1,4 @@
-"""How Python comes into the page: what is loaded, what is checked, and what happens when something is wrong."""
+"""How Python comes into the page: what is loaded and checked, and what happens when something is wrong."""
 
 from __future__ import annotations
 
@@ -167,7 +167,8 @@ def test_stop_ends_an_endless_loop(served: Served, reader: Reader) -> None:
       const python = new Session(runtime.address, { digest: runtime.digest });
       await python.start();
       const run = new Promise((resolve) => {
-        python.run({ source: "print('on', flush=True)\\nwhile True: pass" }, () => python.stop()).catch(resolve);
+        const source = "print('on', flush=True)\\nwhile True: pass";
+        python.run({ source }, () => python.stop()).catch(resolve);
       });
       return (await run) instanceof StoppedError;
     }"""

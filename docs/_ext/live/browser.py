@@ -3,9 +3,9 @@
 At the end of an HTML build the site gets two folders:
 
 ``_static/live/runtime/KEY/``
-    Python itself: Pyodide, the packages that notebooks use, and a memory in which they are imported already. It is
-    made by ``pack.mjs`` in Node, once for the same content, and kept in ``live_browser_store`` until then. KEY
-    tells what it is made from. ``manifest.json`` lists its files.
+    Python itself: Pyodide, the packages that notebooks use, and a memory in which they are imported already.
+    It is made by ``pack.mjs`` in Node, once for the same content, and kept in ``live_browser_store``. KEY tells
+    what it is made from. ``manifest.json`` lists its files.
 
 ``_static/live/notebooks/NAME.json``
     Each notebook's cells, with what was recorded of them.
@@ -42,7 +42,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from live import transcript
+from live import transcript, wheels
 from live.domain import LiveDomain, domain_of
 from live.downloads import write_if_changed
 from live.notebook import Cell, Notebook
@@ -58,7 +58,7 @@ _HERE = Path(__file__).parent
 _SCRIPTS = _HERE.parents[1] / "_static" / "live"
 # What of the engine runs in the browser. It imports nothing that isn't packed.
 _ENGINE = ("__init__", "errors", "in_browser", "interpreter", "tracebacks", "transcript")
-# What of IPython runs in the browser. Without an __init__.py its folders are namespace packages, and do nothing.
+# What of IPython runs in the browser. Without an __init__.py its folders are namespace packages.
 _IPYTHON = (
     "IPython/core/display.py",
     "IPython/core/display_functions.py",
@@ -67,7 +67,7 @@ _IPYTHON = (
     "IPython/lib/pretty.py",
     "IPython/testing/skipdoctest.py",
 )
-_PACKING = ("browser.py", "pack.mjs", "pack_compile.py", "pack_memory.py")
+_PACKING = ("browser.py", "pack.mjs", "pack_compile.py", "pack_memory.py", "wheels.py")
 # Where the project is in the browser's file system, and what stands in for packages.
 _PROJECT = "/project"
 _STUBS = "/stubs"
@@ -218,13 +218,14 @@ def _below(folder: Path, pattern: str) -> list[Path]:
     return [path for path in paths if path.is_file() and "__pycache__" not in path.parts]
 
 
-def key_of(folder: Path, bundle: Bundle, root: Path, pyodide: Path) -> str:
+def key_of(folder: Path, bundle: Bundle, root: Path, pyodide: Path, extras: Mapping[str, bytes]) -> str:
     """Tell what a runtime is made from, by content and never by date.
 
     :param folder: the folder of ``bundle.py``.
     :param bundle: what it says.
     :param root: the project's root.
     :param pyodide: the folder of Pyodide's npm package.
+    :param extras: the wheels that the site offers too, by the name of their package.
     :returns: a digest. It is the same on every machine with the same pins and sources.
     """
     facts = [f"pyodide {json.loads((pyodide / 'package.json').read_bytes())['version']}"]
@@ -235,37 +236,56 @@ def key_of(folder: Path, bundle: Bundle, root: Path, pyodide: Path) -> str:
     named += [(path.relative_to(root).as_posix(), path) for path in _project_files(bundle, root)]
     named += [(name, _SCRIPTS / name) for name in ("archive.js", "zstd.js", "worker.js")]
     facts += [f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for name, path in named]
+    facts += [f"{name} {hashlib.sha256(wheel).hexdigest()}" for name, wheel in sorted(extras.items())]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
 
 # -- Packing ------------------------------------------------------------------------------------------------
 
 
-def packed(folder: Path, root: Path, npm: Path, store: Path) -> Runtime:
+def packed(folder: Path, root: Path, npm: Path, store: Path, fetched: Path) -> Runtime:
     """Give the runtime, and make it unless it is there from an earlier build.
 
     :param folder: the folder of ``bundle.py``.
     :param root: the project's root.
     :param npm: the folder in which npm's packages are installed.
     :param store: where runtimes are kept.
+    :param fetched: where :mod:`live.wheels` keeps packages.
     :returns: the runtime.
     :raises PackError: if it can't be made.
     """
     bundle = read_bundle(folder)
     pyodide = npm / "node_modules" / "pyodide"
-    key = key_of(folder, bundle, root, pyodide)
+    extras = extras_of(bundle, pyodide, fetched)
+    key = key_of(folder, bundle, root, pyodide, extras)
     made = store / key
     if not (made / "manifest.json").is_file():
         store.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=store) as work:
-            _pack(folder, bundle, root, pyodide, Path(work))
+            _pack(folder, bundle, root, pyodide, Path(work), extras)
             shutil.rmtree(made, ignore_errors=True)
             (Path(work) / "runtime").rename(made)
     content = (made / "manifest.json").read_bytes()
-    return Runtime(made, key, json.loads(content)["bytes"], hashlib.sha256(content).hexdigest(), bundle.needs)
+    missing = {name: sentence for name, sentence in bundle.needs.items() if name not in extras}
+    size = json.loads(content)["bytes"]
+    return Runtime(made, key, size, hashlib.sha256(content).hexdigest(), missing)
 
 
-def _pack(folder: Path, bundle: Bundle, root: Path, pyodide: Path, work: Path) -> None:
+def extras_of(bundle: Bundle, pyodide: Path, fetched: Path) -> dict[str, bytes]:
+    """Give the wheels that somebody has fetched of what notebooks may need.
+
+    :param bundle: says what that is.
+    :param pyodide: the folder of Pyodide's npm package.
+    :param fetched: where :mod:`live.wheels` keeps packages.
+    :returns: content by the package's name.
+    """
+    found = {name: wheels.fetched(name, pyodide, fetched) for name in bundle.needs}
+    return {name: wheel for name, wheel in found.items() if wheel is not None}
+
+
+def _pack(
+    folder: Path, bundle: Bundle, root: Path, pyodide: Path, work: Path, extras: Mapping[str, bytes]
+) -> None:
     """Make a runtime in the folder ``runtime`` of a working directory."""
     runtime = work / "runtime"
     runtime.mkdir()
@@ -291,11 +311,18 @@ def _pack(folder: Path, bundle: Bundle, root: Path, pyodide: Path, work: Path) -
         raise PackError(f"Python can't be packed for the browser. Node says:\n{done.stdout}{done.stderr}")
     result = json.loads((work / "result.json").read_bytes())
     files: dict[str, dict[str, Any]] = result["files"]
+    for name, wheel in extras.items():
+        content = {f"{_SITE_PACKAGES}/{path}": data for path, data in wheels.unpacked(wheel).items()}
+        compressed = gzip.compress(archive(content), mtime=0)
+        (runtime / f"{name}.bin").write_bytes(compressed)
+        digest = hashlib.sha256(compressed).hexdigest()
+        files[f"{name}.bin"] = {"bytes": len(compressed), "sha256": digest}
     manifest = {
         "bytes": sum(file["bytes"] for name, file in files.items() if name != "plain.bin"),
         "files": files,
         "packages": {name: metadata.version(name) for name in bundle.distributions},
-        "pillow": False,
+        "extras": [f"{name}.bin" for name in extras],
+        "pillow": "pillow" in extras,
         **{name: result[name] for name in ("build", "memory", "heap")},
         "environment": job["environment"],
         "start": set_up,
@@ -371,8 +398,8 @@ def check_needs(notebooks: Iterable[Notebook], needs: Collection[str]) -> None:
         ]:
             if said and not said.endswith(".") and said not in needs:
                 raise PackError(
-                    f"{notebook.path.name}, {where}: the option browser names “{said}”, which bundle.py doesn't "
-                    f"know. It knows: {', '.join(sorted(needs))}."
+                    f"{notebook.path.name}, {where}: the option browser names “{said}”, which bundle.py "
+                    f"doesn't know. It knows: {', '.join(sorted(needs))}."
                 )
 
 
@@ -391,10 +418,11 @@ def pack(app: Sphinx) -> None:
             "Cells can't be run in the page: npm's packages aren't installed. nox -s site installs them."
         )
         return
-    folder, store = ((app.confdir / app.config[f"live_browser{name}"]).resolve() for name in ("", "_store"))
+    names = ("live_browser", "live_browser_store", "live_browser_wheels")
+    folder, store, fetched = ((app.confdir / app.config[name]).resolve() for name in names)
     try:
         check_needs(domain.notebooks.values(), read_bundle(folder).needs)
-        domain.runtime = packed(folder, domain.root, npm.resolve(), store)
+        domain.runtime = packed(folder, domain.root, npm.resolve(), store, fetched)
     except (PackError, OSError) as error:
         logger.error("%s", error)
         domain.failed = True
@@ -439,15 +467,17 @@ def _notebook_files(domain: LiveDomain, runtime: Runtime) -> dict[str, bytes]:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register everything; :func:`live.sphinx.setup` does so. Paths are relative to the folder of ``conf.py``.
+    """Register everything; :func:`live.sphinx.setup` does so. Paths are relative to ``conf.py``'s folder.
 
     - ``live_browser``: the folder that says what is packed; by default nothing is.
     - ``live_browser_npm``: the folder in which npm's packages are installed.
     - ``live_browser_store``: where runtimes are kept between builds.
+    - ``live_browser_wheels``: where :mod:`live.wheels` keeps what it has fetched.
     """
     app.add_config_value("live_browser", "", "html", str)
     app.add_config_value("live_browser_npm", "", "html", str)
     app.add_config_value("live_browser_store", "_browser", "", str)
+    app.add_config_value("live_browser_wheels", "_wheels", "", str)
     # After the notebooks have been executed.
     app.connect("builder-inited", pack, priority=900)
     app.connect("build-finished", write)

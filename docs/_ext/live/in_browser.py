@@ -1,4 +1,4 @@
-"""What the page's worker asks of Python. Both sides speak JSON, so that neither holds objects of the other."""
+"""What the page's worker asks of Python. Both speak JSON, so that neither holds objects of the other."""
 
 import errno
 import json
@@ -6,20 +6,25 @@ import os
 import random
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from live.interpreter import Session, compared
 
-#: Generators of random numbers that were made before Python's memory was packed. Every reader's would be the same.
+#: Generators of random numbers that are in the packed memory, in the same state for every reader.
 GENERATORS: list[random.Random] = []
 
-# Errors of the operating system in the order of their numbers on Linux, from 1 on. The system in the browser numbers
-# them by the alphabet.
-_ON_LINUX = """
-    EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES EFAULT ENOTBLK EBUSY EEXIST
-    EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE EROFS EMLINK EPIPE EDOM
-    ERANGE EDEADLK ENAMETOOLONG ENOLCK ENOSYS ENOTEMPTY ELOOP
-""".split()
-_NUMBERS = {getattr(errno, name): number for number, name in enumerate(_ON_LINUX, 1) if hasattr(errno, name)}
+# Errors of the operating system in the order of their numbers on Linux, from 1 on. The system in the browser
+# numbers them by the alphabet.
+_ON_LINUX = (
+    "EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES EFAULT ENOTBLK EBUSY "
+    "EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE EROFS EMLINK "
+    "EPIPE EDOM ERANGE EDEADLK ENAMETOOLONG ENOLCK ENOSYS ENOTEMPTY ELOOP"
+)
+_NUMBERS = {
+    getattr(errno, name): number
+    for number, name in enumerate(_ON_LINUX.split(" "), 1)
+    if hasattr(errno, name)
+}
 
 _sessions: list[Session] = []
 
@@ -41,7 +46,7 @@ def begin(send: Callable[[str], object], folder: str) -> None:
     """
     for generator in GENERATORS:
         generator.seed()
-    os.makedirs(folder, exist_ok=True)
+    Path(folder).mkdir(parents=True, exist_ok=True)
     os.chdir(folder)
     session = Session(lambda output: send(json.dumps(output)), on_linux)
     session.install()

@@ -1,12 +1,12 @@
-"""Run cells as ipykernel would, in a Python that has no processes, no threads and no sockets: the reader's browser.
+"""Run cells as ipykernel would, in a Python without processes, threads and sockets: the reader's browser.
 
-It does what notebooks like ours use: the value of a cell's last expression in all forms that it offers, with
-IPython's own printer for the plain one; ``display`` and what goes with it, by IPython's own code; what is
-printed; ``await`` outside of functions; exceptions with a traceback as IPython lays it out. What a cell put out is
-compared with what was recorded by :mod:`live.transcript`, as at build time.
+It does what notebooks use: the value of a cell's last expression in all forms that it offers, with IPython's
+own printer for the plain one; ``display`` and what goes with it, by IPython's own code; what is printed;
+``await`` outside of functions; exceptions with a traceback as IPython lays it out. What a cell put out is compared with
+what was recorded by :mod:`live.transcript`, as at build time.
 
-Outputs have the shape that nbformat gives them. Nothing here is about browsers: it runs anywhere, and is tested
-against an ordinary kernel.
+Outputs have the shape that nbformat gives them. Nothing here is about browsers: it runs anywhere, and is
+tested against an ordinary kernel.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def _traceback(error: BaseException) -> list[str]:
 
 
 def _chain(error: BaseException) -> list[tuple[BaseException, str]]:
-    """Give an exception and what led to it, the first one first, each with what joins it to the one before."""
+    """Give an exception and what led to it, the first one first, each with what joins it to its cause."""
     chain: list[tuple[BaseException, str]] = []
     current: BaseException | None = error
     while current is not None and all(current is not known for known, _ in chain):
@@ -270,8 +270,8 @@ class Session:
         # What a notebook defines is in the module that Python calls __main__.
         self.module = types.ModuleType("__main__")
         self.module.__dict__["__builtins__"] = builtins
-        self._text: list[str] = []
-        self._stream = ""
+        # Each stream on its own, as in a kernel.
+        self._text: dict[str, list[str]] = {"stdout": [], "stderr": []}
         self._since = 0.0
         self._clear = False
 
@@ -292,20 +292,19 @@ class Session:
         :param stream: ``stdout`` or ``stderr``.
         :param text: the text.
         """
-        if stream != self._stream:
-            self.flush()
-        if not self._text:
-            self._stream, self._since = stream, time.monotonic()
-        self._text.append(text)
+        if not any(self._text.values()):
+            self._since = time.monotonic()
+        self._text[stream].append(text)
         if time.monotonic() - self._since > _HELD_BACK:
             self.flush()
 
     def flush(self) -> None:
         """Pass on what is held back."""
-        if self._text:
-            text, self._text = "".join(self._text), []
+        for name, pieces in self._text.items():
+            text = "".join(pieces)
+            pieces.clear()
             if text:
-                self._emit({"output_type": "stream", "name": self._stream, "text": text})
+                self._emit({"output_type": "stream", "name": name, "text": text})
 
     def _emit(self, output: Output, source: str = "") -> None:
         """Keep an output as a front end would, and pass it on."""

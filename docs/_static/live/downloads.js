@@ -29,8 +29,7 @@ export class Downloads {
    * @param {string} [digest] its SHA-256, which the page knows
    */
   async manifest(digest) {
-    const bytes = new Uint8Array(await new Response(await this.stream("manifest.json", digest)).arrayBuffer());
-    const manifest = JSON.parse(new TextDecoder().decode(bytes));
+    const manifest = JSON.parse(new TextDecoder().decode(await this.read("manifest.json", digest)));
     this.files = manifest.files;
     this.total = manifest.bytes;
     this.forget();
@@ -39,17 +38,22 @@ export class Downloads {
 
   /** Load a file as it is. */
   async packed(name) {
-    return new Uint8Array(await new Response(await this.stream(name, this.files[name].sha256)).arrayBuffer());
+    return this.read(name, this.files[name].sha256);
   }
 
   /** Load a file and unpack it. */
   async bytes(name) {
-    const stream = await this.stream(name, this.files[name].sha256);
-    const unpacked = stream.pipeThrough(new DecompressionStream("gzip"));
+    return this.read(name, this.files[name].sha256, new DecompressionStream("gzip"));
+  }
+
+  /** Load a file to its end, through a decoder if there is one. */
+  async read(name, digest, decoder) {
+    const stream = await this.stream(name, digest);
     try {
-      return new Uint8Array(await new Response(unpacked).arrayBuffer());
+      const response = new Response(decoder ? stream.pipeThrough(decoder) : stream);
+      return new Uint8Array(await response.arrayBuffer());
     } catch (error) {
-      throw error instanceof LoadError ? error : new LoadError(damaged(name), { cause: error });
+      throw new LoadError(damaged(name), { cause: error });
     }
   }
 
@@ -61,7 +65,7 @@ export class Downloads {
     try {
       return await WebAssembly.compileStreaming(response);
     } catch (error) {
-      throw error instanceof LoadError ? error : new LoadError(damaged(name), { cause: error });
+      throw new LoadError(damaged(name), { cause: error });
     }
   }
 

@@ -14,7 +14,7 @@ import { unzstd } from "./zstd.js";
 /**
  * Start Pyodide: what its own loadPyodide() does, but from files that are here already.
  * @param createModule the default export of pyodide.asm.js
- * @param {{module: WebAssembly.Module, files: Uint8Array, memory?: Uint8Array, manifest: object}} parts
+ * @param {{module: WebAssembly.Module, files: Uint8Array[], memory?: Uint8Array, manifest: object}} parts
  */
 async function boot(createModule, { module, files, memory, manifest }) {
   const config = {
@@ -70,7 +70,7 @@ async function boot(createModule, { module, files, memory, manifest }) {
         early.FS.mkdirTree(api.sitePackages);
         early.FS.mkdirTree(`/lib/python${major}.${minor}/lib-dynload`);
         early.FS.mkdirTree(config.env.HOME);
-        unpack(early.FS, files);
+        for (const archive of files) unpack(early.FS, archive);
         early.FS.chdir(config.env.HOME);
         Object.assign(early.ENV, config.env);
       },
@@ -101,19 +101,20 @@ async function start({ runtime, digest }) {
   const manifest = await downloads.manifest(digest);
   const script = import(new URL("pyodide.asm.js", runtime));
   const machine = downloads.module("pyodide.wasm.bin");
+  const extras = Promise.all(manifest.extras.map((name) => downloads.bytes(name)));
   const [later, memory] = [downloads.bytes("later.bin"), downloads.packed("memory.bin")];
   // Each is waited for in turn; meanwhile none may count as a rejection that nobody handles.
-  for (const promise of [script, machine, later, memory]) promise.catch(() => {});
+  for (const promise of [script, machine, extras, later, memory]) promise.catch(() => {});
   const createModule = (await script).default;
   const module = await machine;
   let pyodide;
   try {
-    const parts = { module, files: await later, memory: await memory, manifest };
+    const parts = { module, files: [await later, ...(await extras)], memory: await memory, manifest };
     postMessage({ type: "progress", phase: "start" });
     pyodide = await boot(createModule, parts);
   } catch (error) {
     console.warn("Python's packed memory can't be used, so Python starts from its files.", error);
-    const files = await downloads.bytes("plain.bin");
+    const files = [await downloads.bytes("plain.bin"), ...(await extras)];
     postMessage({ type: "progress", phase: "start" });
     pyodide = await boot(createModule, { module, files, manifest });
     pyodide.runPython(manifest.start);

@@ -1,7 +1,7 @@
 """Stands in for Pillow where the site doesn't offer it for the browser: pictures can't be read or made.
 
-Django, Easy Thumbnails and Filer import Pillow at their top. With this they can be imported, and everything that
-isn't about pictures works.
+Django, Easy Thumbnails and Filer import Pillow at their top. With this they can be imported, and everything
+that isn't about pictures works.
 """
 
 from typing import NoReturn

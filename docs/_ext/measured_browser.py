@@ -1,0 +1,147 @@
+"""Show in a page what ``nox -s bench-browser`` measured: a directive that reads it when the site is built.
+
+``.. measured-browser:: speed-browser.json`` shows a part of what is in the file, which is named relative to the
+page. Its option ``show`` says which: ``table``, ``chart``, ``aims`` or ``conditions``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import median
+from typing import Any, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+#: What is compared, and on which lines; the names in the file.
+OURS, BARE, LITE = "This site", "Pyodide alone", "JupyterLite"
+FAST, SLOW = "unthrottled", "20 Mbit/s"
+
+_STATES = {"cold": "empty cache", "warm": "second visit"}
+
+
+class Results:
+    """What was measured.
+
+    :param data: what :mod:`benchmarks.browser` wrote.
+    :raises ValueError: if something is missing.
+    """
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.data = data
+        try:
+            self.contenders = list(data["results"])
+            for contender in (OURS, BARE):
+                for line in (FAST, SLOW):
+                    self.seconds(contender, line, "cold")
+        except (KeyError, TypeError) as missing:
+            raise ValueError(f"The results lack {missing}.") from missing
+
+    def seconds(self, contender: str, line: str, state: str) -> float:
+        """Give a median in seconds."""
+        return float(median(self.data["results"][contender][line][state]["seconds"]))
+
+    def megabytes(self, contender: str, line: str, state: str) -> float:
+        """Give a median of what was transferred, in millions of bytes."""
+        return median(self.data["results"][contender][line][state]["bytes"]) / 1e6
+
+    def table(self) -> list[list[str]]:
+        """Give the rows of a table, the first its head."""
+        columns = [(line, state) for line in (FAST, SLOW) for state in _STATES]
+        rows = [["", *(f"{line}, {_STATES[state]}" for line, state in columns), "transferred"]]
+        for contender in self.contenders:
+            seconds = [f"{self.seconds(contender, line, state):.1f} s" for line, state in columns]
+            rows.append([contender, *seconds, f"{self.megabytes(contender, FAST, 'cold'):.1f} MB"])
+        return rows
+
+    def aims(self) -> list[str]:
+        """Say of each aim what was measured."""
+        said = []
+        for state, words in _STATES.items():
+            ratio = self.seconds(OURS, FAST, state) / self.seconds(BARE, FAST, state)
+            said.append(_aim(f"{FAST}, {words}", ratio, BARE, 0.5))
+        slow = self.seconds(OURS, SLOW, "cold")
+        said.append(_aim(f"{SLOW}, {_STATES['cold']}", slow / self.seconds(BARE, SLOW, "cold"), BARE, 1.6))
+        if LITE in self.contenders:
+            said.append(
+                _aim(f"{SLOW}, {_STATES['cold']}", slow / self.seconds(LITE, SLOW, "cold"), LITE, 0.4)
+            )
+        cold, warm = (self.megabytes(OURS, FAST, state) for state in _STATES)
+        said.append(f"Transferred: {cold:.1f} MB. The aim is no more than 20 MB: {_met(cold <= 20)}.")
+        said.append(f"On a second visit: {warm:.1f} MB. The aim is nothing at all: {_met(warm == 0)}.")
+        return said
+
+    def conditions(self) -> list[str]:
+        """Say when it was measured, how often, and with which versions."""
+        versions = ", ".join(f"{name} {version}" for name, version in self.data["versions"].items())
+        runs = self.data["runs"]
+        often = "Each number is from one run" if runs == 1 else f"Each number is the median of {runs} runs"
+        return [f"{often}, measured on {self.data['measured']}.", f"Versions: {versions}."]
+
+
+def _aim(what: str, ratio: float, other: str, aim: float) -> str:
+    return (
+        f"{what[0].upper()}{what[1:]}: {ratio:.2f} times the seconds of {other}. The aim is no more than {aim}: "
+        f"{_met(ratio <= aim)}."
+    )
+
+
+def _met(met: bool) -> str:
+    return "met" if met else "missed"
+
+
+class MeasuredBrowser(SphinxDirective):
+    """``measured-browser``: see this module's description."""
+
+    required_arguments = 1
+    option_spec: ClassVar[dict[str, Any]] = {
+        "show": lambda argument: directives.choice(argument, ("table", "chart", "aims", "conditions"))
+    }
+
+    def run(self) -> list[nodes.Node]:
+        """Return the nodes of the part that is to be shown."""
+        _, file = self.env.relfn2path(self.arguments[0])
+        self.env.note_dependency(file)
+        try:
+            results = Results(json.loads(Path(file).read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            reason = f"{error.strerror}." if isinstance(error, OSError) else str(error)
+            raise self.error(
+                f"{self.arguments[0]} can't be shown: {reason} Run: nox -s bench-browser"
+            ) from error
+        kind = self.options.get("show", "table")
+        if kind == "table":
+            return [_table(results.table())]
+        if kind == "chart":
+            return [nodes.raw("", _chart(results), format="html")]
+        sentences = results.aims() if kind == "aims" else results.conditions()
+        items = [nodes.list_item("", nodes.paragraph("", sentence)) for sentence in sentences]
+        return [nodes.bullet_list("", *items, bullet="-")]
+
+
+def _table(rows: list[list[str]]) -> nodes.table:
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in rows[0]), cols=len(rows[0]))
+    written = [
+        nodes.row("", *(nodes.entry("", nodes.paragraph("", text)) for text in cells)) for cells in rows
+    ]
+    group += nodes.thead("", written[0])
+    group += nodes.tbody("", *written[1:])
+    return nodes.table("", group, classes=["measured"])
+
+
+def _chart(results: Results) -> str:
+    # Here, because it sets Django up, which few pages need.
+    from cloud.drawing import BarChart
+
+    seconds = {name: results.seconds(name, SLOW, "cold") for name in results.contenders}
+    chart = BarChart(f"First visit at {SLOW}", seconds, "seconds")
+    return f'<figure class="measured">{chart._repr_svg_()}</figure>'
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directive."""
+    app.add_directive("measured-browser", MeasuredBrowser)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
