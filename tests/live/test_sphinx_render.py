@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_output
 
-from live.render import error_node, plain, plain_traceback
+from live.render import error_node, plain
+from live.tracebacks import plain_traceback
 
 ROOT = Path("/home/reader/project")
 

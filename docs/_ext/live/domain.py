@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Set
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from docutils import nodes
 from jupyter_sphinx.ast import JupyterCellNode
@@ -15,11 +15,15 @@ from sphinx.builders import Builder
 from sphinx.config import Config
 from sphinx.domains import Domain
 from sphinx.environment import BuildEnvironment
+from sphinx.roles import XRefRole
 from sphinx.util.nodes import make_refnode
 
 from live import render
 from live.execute import Execution
 from live.notebook import Cell, Notebook, NotebookError
+
+if TYPE_CHECKING:
+    from live.browser import Runtime
 
 # What jupyter-sphinx needs to know of the notebooks' language.
 _NOTEBOOK: dict[str, Any] = {
@@ -46,6 +50,8 @@ class LiveDomain(Domain):
 
     name = "live"
     label = "Notebook cells"
+    #: ``:live:see:`words <notebook#anchor>``` leads to a cell on the page of its notebook.
+    roles: ClassVar[dict[str, Any]] = {"see": XRefRole(innernodeclass=nodes.inline, warn_dangling=True)}
     initial_data: ClassVar[dict[str, Any]] = {"shown": {}}
 
     #: The folder to which paths in executions and in ``live_bundle`` are relative.
@@ -61,6 +67,8 @@ class LiveDomain(Domain):
     faulty: Set[str]
     #: Whether anything in the notebooks fails the build.
     failed: bool
+    #: Python for the reader's browser, if it is packed.
+    runtime: "Runtime | None"
     #: The cells of the document being read that the look-up hasn't answered yet, in order.
     pending: list[JupyterCellNode]
 
@@ -150,6 +158,10 @@ class LiveDomain(Domain):
         execution = self.executions.get(node["notebook"])
         return execution.outputs[node["cell"] - 1] if execution else []
 
+    def why_not(self, notebook: Notebook, cell: Cell) -> str | None:
+        """Return a sentence if a cell can't run in the reader's browser, although others can."""
+        return self.runtime.why_not(notebook, cell) if self.runtime else None
+
     def look_up(self, kernel_name: str, cells: list[NotebookNode], options: dict[str, Any]) -> NotebookNode:
         """Stand in for :func:`jupyter_sphinx.execute.execute_cells`: answer with what was executed before.
 
@@ -183,6 +195,7 @@ class LiveDomain(Domain):
             cell = notebook.cells[int(number) - 1]
             visible = [notebook.title, cell.name, cell.source, cell.raises, cell.tags]
             visible.append(execution and execution.outputs[cell.index - 1])
+            visible += [self.runtime and self.runtime.path, self.why_not(notebook, cell)]
         else:
             visible = [execution and (execution.python, execution.packages)]
         return hashlib.sha256(json.dumps(visible, sort_keys=True).encode()).hexdigest()

@@ -16,6 +16,8 @@ import yaml
 from jupytext.myst import CODE_DIRECTIVE, MystMetadataParsingError, get_parser, read_fenced_cell
 from nbformat import NotebookNode
 
+from live.errors import NotebookError
+
 if TYPE_CHECKING:
     from live.execute import Execution
 
@@ -29,37 +31,15 @@ RAISES_TAG = "raises-exception"
 #: cell whose warnings or log lines the text speaks of.
 KNOWN_TAGS = frozenset({"hide-input", "hide-output", "remove-cell", "stderr", RAISES_TAG})
 
-CELL_OPTIONS = ("name", "raises", "tags")
-LIVE_OPTIONS = ("environments", "timeout")
+CELL_OPTIONS = ("browser", "name", "raises", "tags")
+LIVE_OPTIONS = ("browser", "environments", "timeout")
 
 # A cell's name is part of a web address and the cell's id in the .ipynb, which may have 64 characters.
 _NAME = re.compile(r"(?!\d+\Z)[a-z0-9-]{1,64}")
 _ENVIRONMENT = re.compile(r"[a-z0-9][a-z0-9.-]*")
+# A sentence, or the name of something.
+_BROWSER = re.compile(r"[A-Z][^\n]* [^\n]*\.|[a-z][a-z0-9-]*")
 _LANGUAGES = ("", "python", "ipython3")
-
-
-class NotebookError(Exception):
-    """What is wrong with a notebook, and where.
-
-    :param path: the notebook's file.
-    :param line: line in that file, counted from 1.
-    :param cell: label of the cell (see :attr:`Cell.label`), or ``None`` if no one cell is concerned.
-    :param reason: full sentences: what is wrong, and what to do.
-    """
-
-    def __init__(self, path: Path, line: int, cell: str | None, reason: str) -> None:
-        super().__init__(path, line, cell, reason)
-        self.path = path
-        self.line = line
-        self.cell = cell
-        self.reason = reason
-
-    def __str__(self) -> str:
-        path = self.path
-        if path.is_absolute() and path.is_relative_to(Path.cwd()):
-            path = path.relative_to(Path.cwd())
-        cell = f"cell {self.cell}: " if self.cell else ""
-        return f"{path.as_posix()}:{self.line}: {cell}{self.reason}"
 
 
 @dataclass(frozen=True)
@@ -73,6 +53,8 @@ class Cell:
     :param raises: name of the exception class that the cell must raise, or ``None``.
     :param tags: Jupyter's cell tags.
     :param source_line: line of the code's first line in the file, counted from 1.
+    :param browser: why the cell can't run in a browser, as a sentence; or the name of something that the site
+        may have for the browser or not, which the cell needs there; or ``None`` if it runs in any browser.
     """
 
     index: int
@@ -82,6 +64,7 @@ class Cell:
     raises: str | None
     tags: tuple[str, ...]
     source_line: int
+    browser: str | None = None
 
     @property
     def label(self) -> str:
@@ -100,6 +83,7 @@ class Notebook:
     :param timeout: seconds that one cell may take.
     :param cells: the code cells.
     :param node: the whole notebook, prose included, as nbformat holds it.
+    :param browser: as :attr:`Cell.browser`, for all cells that say nothing themselves.
     """
 
     path: Path
@@ -109,6 +93,7 @@ class Notebook:
     timeout: int
     cells: tuple[Cell, ...]
     node: NotebookNode
+    browser: str | None = None
 
     def cell(self, label: str) -> Cell:
         """Find a code cell.
@@ -208,7 +193,7 @@ class _Reader:
             return None
         text = text.replace("\r\n", "\n")
         tokens = get_parser().parse(text + "\n")
-        environments, timeout = self._front_matter(tokens)
+        environments, timeout, browser = self._front_matter(tokens)
         title = self._title(tokens)
         cells = self._cells(tokens, f"{text}\n".split("\n"))
         if self.errors:
@@ -218,13 +203,13 @@ class _Reader:
         if sources != [cell.source for cell in cells]:
             self._fail(1, None, "Jupytext reads other code cells in this file than the engine does.")
             return None
-        return Notebook(self.path, self.path.stem, title, environments, timeout, tuple(cells), node)
+        return Notebook(self.path, self.path.stem, title, environments, timeout, tuple(cells), node, browser)
 
     def _fail(self, line: int, cell: str | None, reason: str) -> None:
         self.errors.append(NotebookError(self.path, line, cell, reason))
 
-    def _front_matter(self, tokens: list[Any]) -> tuple[tuple[str, ...], int]:
-        nothing = ((), DEFAULT_TIMEOUT)
+    def _front_matter(self, tokens: list[Any]) -> tuple[tuple[str, ...], int, str | None]:
+        nothing = ((), DEFAULT_TIMEOUT, None)
         if not tokens or tokens[0].type != "front_matter":
             self._fail(1, None, "The front matter, a block between `---` lines, is missing at the top.")
             return nothing
@@ -249,7 +234,7 @@ class _Reader:
         for key in live:
             if key not in LIVE_OPTIONS:
                 self._fail(1, None, f"Unknown setting live.{key}. There are: {', '.join(LIVE_OPTIONS)}.")
-        return self._environments(live), self._timeout(live)
+        return self._environments(live), self._timeout(live), self._browser(live, 1, None)
 
     def _environments(self, live: Mapping[str, Any]) -> tuple[str, ...]:
         names = live.get("environments")
@@ -270,6 +255,17 @@ class _Reader:
             self._fail(1, None, reason)
             return DEFAULT_TIMEOUT
         return timeout
+
+    def _browser(self, options: Mapping[str, Any], line: int, label: str | None) -> str | None:
+        browser = options.get("browser")
+        if browser is not None and not (isinstance(browser, str) and _BROWSER.fullmatch(browser)):
+            reason = (
+                "The option browser must say in a sentence why this can't run in a browser, or name what it "
+                "needs there, such as `pillow`."
+            )
+            self._fail(line, label, reason)
+            return None
+        return browser
 
     def _title(self, tokens: list[Any]) -> str:
         for opening, text in itertools.pairwise(tokens):
@@ -312,7 +308,8 @@ class _Reader:
             if not source.strip():
                 self._fail(line, name or label, "The cell is empty.")
             source_line = line + 1 + len(token.content.splitlines()) - len(body)
-            cells.append(Cell(index, name, source, line, raises, tags, source_line))
+            browser = self._browser(options, line, name or label)
+            cells.append(Cell(index, name, source, line, raises, tags, source_line, browser))
         if not fences:
             self._fail(1, None, "The notebook has no code cell. Write one as ```{code-cell} ipython3.")
         return cells

@@ -10,37 +10,35 @@ import hashlib
 import html
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 from docutils import nodes
 from jupyter_sphinx.ast import JupyterCellNode
-from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode, from_dict
 from sphinx.application import Sphinx
+from sphinx.builders import Builder
 from sphinx.util.images import get_image_size
 
 from live.downloads import write_if_changed
 from live.notebook import Cell
+from live.tracebacks import explain, without_colours
 
 #: Suffix of the file that a picture of this type is stored in.
 PICTURES = {"image/png": ".png", "image/jpeg": ".jpg"}
 SVG = "image/svg+xml"
+#: Builders of HTML that is read where nothing can be clicked: in a book.
+BOOKS = ("epub", "singlehtml")
 
-_CHAINED = re.compile(
-    r"\n+(?:The above exception was the direct cause of the following exception"
-    r"|During handling of the above exception, another exception occurred):\n+"
-)
-_FRAME = re.compile(r"^(?:File |\s*Cell In)", re.MULTILINE)
-_CELL_FRAME = re.compile(r"^\s*Cell In\s?\[(\d+)\], line (\d+)", re.MULTILINE)
 _XML_PROLOGUE = re.compile(r"\A\s*(?:<\?xml.*?\?>\s*)?(?:<!DOCTYPE.*?>\s*)?", re.DOTALL)
-_RULE = re.compile(r"\A-{5,}\n")
-_LIBRARY = re.compile(r"^(File )\S*?[\\/](?:site-packages|python3\.\d+)[\\/](?!site-packages)", re.MULTILINE)
 
 
 class CellNode(JupyterCellNode):  # type: ignore[misc]
-    """A cell of an executed notebook, which the attributes ``notebook`` and ``cell`` (its number) name."""
+    """A cell of an executed notebook, which the attributes ``notebook`` and ``cell`` (its number) name.
+
+    ``label`` is its label, ``above`` the number of visible cells above it in its notebook, and ``why`` says
+    why it can't run in the reader's browser, if that is so.
+    """
 
 
 class Folded(nodes.container):
@@ -60,11 +58,27 @@ def depart_container(self: Any, node: nodes.Element) -> None:
     self.depart_container(node)
 
 
+def depart_cell_html(self: Any, node: CellNode) -> None:
+    """End a cell with a link to it."""
+    self.add_permalink_ref(node, "Link to this cell")
+    self.depart_container(node)
+
+
 def visit_cell_latex(self: Any, node: nodes.Element) -> None:
     """Begin a cell in LaTeX, whose containers would drop the anchor that quotations link to."""
     for anchor in node["ids"]:
         self.body.append(self.hypertarget(anchor, anchor=False))
     self.visit_container(node)
+
+
+def visit_cell_html(self: Any, node: CellNode) -> None:
+    """Begin a cell in HTML, and say which one it is to the script that runs it."""
+    said = {f"data-{name}": str(node[name]) for name in ("notebook", "above")}
+    said["data-cell"] = node["label"]
+    if node["why"]:
+        said["data-why"] = node["why"]
+    # Otherwise as docutils begins a container.
+    self.body.append(self.starttag(node, "div", CLASS="docutils container", **said))
 
 
 def visit_folded(self: Any, node: Folded) -> None:
@@ -74,15 +88,29 @@ def visit_folded(self: Any, node: Folded) -> None:
     self.visit_container(node)
 
 
+def for_browsers(builder: Builder) -> bool:
+    """Tell whether a builder writes pages for a browser, where readers click.
+
+    :param builder: any builder.
+    """
+    return builder.format == "html" and builder.name not in BOOKS
+
+
 def visit_folded_html(self: Any, node: Folded) -> None:
-    """Begin a folded part."""
+    """Begin a folded part, which a book shows as any other."""
+    if not for_browsers(self.builder):
+        visit_folded(self, node)
+        return
     self.body.append(self.starttag(node, "details"))
     self.body.append(f"<summary>{html.escape(node['summary'])}</summary>")
 
 
 def depart_folded_html(self: Any, node: Folded) -> None:
     """End a folded part."""
-    self.body.append("</details>\n")
+    if for_browsers(self.builder):
+        self.body.append("</details>\n")
+    else:
+        self.depart_container(node)
 
 
 def folded(node: nodes.Element, summary: str) -> Folded:
@@ -100,13 +128,9 @@ def add_nodes(app: Sphinx) -> None:
     as_folded = (visit_folded, depart_container)
     in_latex = (visit_cell_latex, depart_container)
     in_html = (visit_folded_html, depart_folded_html)
-    app.add_node(CellNode, html=as_container, latex=in_latex, text=as_container, man=as_container)
+    cell_in_html = (visit_cell_html, depart_cell_html)
+    app.add_node(CellNode, html=cell_in_html, latex=in_latex, text=as_container, man=as_container)
     app.add_node(Folded, html=in_html, latex=as_folded, text=as_folded, man=as_folded)
-
-
-def without_colours(text: str) -> str:
-    """Return a text without a terminal's control codes."""
-    return cast(str, strip_ansi(text))  # type: ignore[no-untyped-call]
 
 
 def plain_title(title: str) -> str:
@@ -131,18 +155,6 @@ def plain(output: NotebookNode) -> NotebookNode:
     return cast(NotebookNode, from_dict(copy))  # type: ignore[no-untyped-call]
 
 
-def plain_traceback(traceback: str, root: Path) -> str:
-    """Shorten the paths of a traceback: the reader's machine has others, and the module's own name is enough.
-
-    Colours go too, because they stand in between.
-
-    :param traceback: text of a traceback as IPython prints it.
-    :param root: the project's root; files below it are named relative to it.
-    :returns: the text with paths relative to ``root``, to ``site-packages`` or to Python's own library.
-    """
-    return _LIBRARY.sub(r"\1", without_colours(traceback).replace(f"{root}{os.sep}", ""))
-
-
 def error_node(output: NotebookNode, source: str, root: Path) -> nodes.Element:
     """Return an exception as the reader needs it: the own line, the last line, and the rest folded away.
 
@@ -153,44 +165,25 @@ def error_node(output: NotebookNode, source: str, root: Path) -> nodes.Element:
     :param root: the project's root, to shorten paths.
     :returns: a container of class ``live-error``.
     """
-    full = _RULE.sub("", plain_traceback("\n".join(output["traceback"]), root)).strip("\n")
-    last = _CHAINED.split(full)[-1]
+    said = explain(output, source, root)
     error = nodes.container(classes=["output", "live-error"])
-    own_lines = list(_own_lines(last, source))
-    for number, line in own_lines:
+    for number, line in said.lines:
         code = nodes.literal_block(line, line, language="ipython3", classes=["live-error-line"])
         code["linenos"] = True
         code["highlight_args"] = {"linenostart": number}
         error += code
-    kind, rest = _last_line(last, output)
-    name = nodes.inline("", kind, classes=["live-error-name"])
+    name = nodes.inline("", said.name, classes=["live-error-name"])
     error += nodes.literal_block(
-        "", "", name, nodes.Text(rest), language="none", classes=["live-error-message"]
+        "", "", name, nodes.Text(said.rest), language="none", classes=["live-error-message"]
     )
-    if len(_FRAME.findall(full)) > len(own_lines):
-        traceback = nodes.literal_block(full, full, language="ipythontb", classes=["live-traceback"])
-        error += Folded("", traceback, summary="Full traceback", html_only=True, classes=["live-folded"])
+    if said.full:
+        traceback = nodes.literal_block(
+            said.full, said.full, language="ipythontb", classes=["live-traceback"]
+        )
+        # Nobody searches for the lines of a library that it happens to quote.
+        classes = ["live-folded", "no-search"]
+        error += Folded("", traceback, summary="Full traceback", html_only=True, classes=classes)
     return error
-
-
-def _own_lines(traceback: str, source: str) -> Iterator[tuple[int, str]]:
-    """Yield number and text of the lines of the failing cell itself that the traceback passes through."""
-    frames = _CELL_FRAME.findall(traceback)
-    lines = source.splitlines()
-    seen = set()
-    for cell, number in frames:
-        position = int(number)
-        # The outermost frame is the failing cell; later ones may be functions of earlier cells.
-        if cell == frames[0][0] and position not in seen and position <= len(lines):
-            seen.add(position)
-            yield position, lines[position - 1].strip()
-
-
-def _last_line(traceback: str, output: NotebookNode) -> tuple[str, str]:
-    """Return the exception's name and the rest of its last line, or lines if its message has several."""
-    kind = output["ename"]
-    found = re.findall(rf"^{re.escape(kind)}(:.*)?\Z", traceback, re.MULTILINE | re.DOTALL)
-    return kind, found[-1].rstrip() if found else f": {without_colours(output['evalue'])}"
 
 
 def picture_nodes(

@@ -24,7 +24,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode, from_dict
 
-from live import kernel
+from live import kernel, offline
 from live.notebook import Cell, Notebook, NotebookError
 
 #: Folders of a checkout that are not the project: nothing in them makes an execution stale.
@@ -68,13 +68,17 @@ class Environment:
     :param variables: further environment variables of the kernels.
     :param lock: lock file of the packages that count: a test runner beside them, say, makes nothing stale. By
         default every installed package counts.
+    :param service: script that runs beside each notebook, relative to the project's root (see
+        :mod:`live.service`); by default there is none.
     """
 
     name: str = "default"
     python: str = sys.executable
     paths: tuple[str, ...] = ()
-    variables: Mapping[str, str] = field(default_factory=dict)
+    # Those of a service may be secrets.
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     lock: Path | None = None
+    service: str = ""
 
     @property
     def version(self) -> str:
@@ -100,13 +104,14 @@ class Environment:
 
     @cached_property
     def settings(self) -> str:
-        """Digest of what else decides what a cell prints: paths, variables and the kernels' own scripts."""
-        # Both of which a notebook's process may be.
-        scripts = [
-            Path(kernel.__file__).with_name(name).read_text() for name in ("kernel.py", "forkserver.py")
-        ]
+        """Digest of what else decides what a cell prints: paths, variables, the kernels' own scripts, and
+        which service there is. The service's code counts as code that the cells used.
+        """
+        # What a notebook's process may be, and what holds it back.
+        names = ("kernel.py", "forkserver.py", "offline.py", "startup/sitecustomize.py")
+        scripts = [(Path(kernel.__file__).parent / name).read_text() for name in names]
         variables = [f"{name}={value}" for name, value in sorted(self.variables.items())]
-        parts = [*scripts, *self.paths, *variables]
+        parts = [*scripts, *self.paths, *variables, self.service]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def kernel_variables(self, root: Path, scratch: Path) -> dict[str, str]:
@@ -119,6 +124,7 @@ class Environment:
         home = scratch / "home"
         return {
             **_inherited(),
+            **offline.variables(*(str(root / path) for path in self.paths)),
             "HOME": str(home),
             "USERPROFILE": str(home),
             "IPYTHONDIR": str(home / "ipython"),
@@ -130,10 +136,8 @@ class Environment:
             "COLUMNS": "80",
             "PYTHONUTF8": "1",
             "PYTHONHASHSEED": "0",
-            "PYTHONPATH": os.pathsep.join(str(root / path) for path in self.paths),
             "AWS_CONFIG_FILE": str(home / "aws-config"),
             "AWS_SHARED_CREDENTIALS_FILE": str(home / "aws-credentials"),
-            "AWS_EC2_METADATA_DISABLED": "true",
             **self.variables,
         }
 
@@ -219,7 +223,7 @@ async def run_in(
     outputs = []
     async with process as interpreter:
         # A kernel that starts up asks a program or two about the machine.
-        programs = len(_noted(scratch, "started"))
+        programs = len(noted(scratch, "started"))
         for cell in notebook.cells:
             try:
                 executed = await interpreter.execute(cell, notebook.timeout)
@@ -237,8 +241,8 @@ async def run_in(
         how = await interpreter.ended()
         if how is not None:
             raise _died(notebook, notebook.cells[-1], how)
-    used = dict(_noted(scratch, "used"))
-    appeared = _listing(folder) - before if len(_noted(scratch, "started")) > programs else set()
+    used = dict(noted(scratch, "used"))
+    appeared = _listing(folder) - before if len(noted(scratch, "started")) > programs else set()
     _check_leftovers(notebook, root, scratch, appeared)
     return Run(tuple(_portable(_settled(shown), scratch / "tmp") for shown in outputs), used)
 
@@ -402,12 +406,10 @@ def _check_leftovers(notebook: Notebook, root: Path, scratch: Path, appeared: se
     """
     folder = notebook.path.parent.resolve()
     changes = {
-        path: before
-        for path, before in _noted(scratch, "changed")
-        if kernel.state(str(root / path)) != before
+        path: before for path, before in noted(scratch, "changed") if kernel.state(str(root / path)) != before
     }
     if folder.is_relative_to(root):
-        noted_by_any = {path for run in scratch.parent.iterdir() for path, _ in _noted(run, "changed")}
+        noted_by_any = {path for run in scratch.parent.iterdir() for path, _ in noted(run, "changed")}
         paths = {(folder / name).relative_to(root).as_posix() for name in appeared}
         changes.update(dict.fromkeys(paths - noted_by_any, kernel.ABSENT))
     if changes:
@@ -423,15 +425,6 @@ def _listing(folder: Path) -> set[str]:
     """Give the names in a folder, but for caches and for what a person may be editing meanwhile."""
     names = (path.name for path in folder.iterdir())
     return {name for name in names if not name.startswith((".", "__")) and not name.endswith(".md")}
-
-
-def _noted(scratch: Path, what: str) -> list[tuple[str, str]]:
-    """Read what a kernel noted: each path with its state at the time."""
-    log = log_of(scratch)
-    if not log.exists():
-        return []
-    lines = (json.loads(line) for line in log.read_bytes().splitlines())
-    return [(path, state) for kind, path, state in lines if kind == what]
 
 
 def _settled(outputs: list[NotebookNode]) -> list[NotebookNode]:
@@ -486,6 +479,20 @@ def log_of(scratch: Path) -> Path:
     :returns: the file.
     """
     return scratch / "used.jsonl"
+
+
+def noted(scratch: Path, what: str) -> list[tuple[str, str]]:
+    """Read what a run's process noted (see :class:`live.kernel.Tracer`).
+
+    :param scratch: the run's folder.
+    :param what: ``used``, ``changed`` or ``started``.
+    :returns: each path with its state at the time.
+    """
+    log = log_of(scratch)
+    if not log.exists():
+        return []
+    lines = (json.loads(line) for line in log.read_bytes().splitlines())
+    return [(path, state) for kind, path, state in lines if kind == what]
 
 
 def skipped(root: Path, skip: Iterable[Path]) -> list[str]:

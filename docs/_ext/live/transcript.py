@@ -39,11 +39,15 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nbformat import NotebookNode
+from live.errors import NotebookError
 
-from live.notebook import Notebook, NotebookError
+if TYPE_CHECKING:
+    # In the reader's browser there is neither nbformat nor what reads notebooks.
+    from nbformat import NotebookNode
+
+    from live.notebook import Notebook
 
 #: Suffix of the file in which a rich output of this type is recorded.
 SUFFIXES = {
@@ -311,21 +315,21 @@ def _lines(entries: Iterable[Entry]) -> list[str]:
     return lines or ["nothing"]
 
 
-def _entries(outputs: Iterable[NotebookNode]) -> Iterator[tuple[Entry, bytes | None]]:
+def _entries(outputs: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Entry, bytes | None]]:
     """Yield the entries for a cell's outputs, and the content of the file for those that have one."""
     for output in outputs:
-        if output.output_type == "stream":
-            text = normalise(output.text)
+        if output["output_type"] == "stream":
+            text = normalise(output["text"])
             if text:
-                kind = "printed" if output.name == "stdout" else output.name
+                kind = "printed" if output["name"] == "stdout" else output["name"]
                 what = "" if text.endswith("\n") else _UNENDED
                 yield Entry(kind, what, _written(text.removesuffix("\n"))), None
-        elif output.output_type == "error":
-            yield Entry("raises", output.ename, _written(normalise(output.evalue))), None
+        elif output["output_type"] == "error":
+            yield Entry("raises", output["ename"], _written(normalise(output["evalue"]))), None
         else:
-            kind = "value" if output.output_type == "execute_result" else "shown"
-            for mimetype in sorted(output.data):
-                what, text, content = _described(mimetype, output.data[mimetype], output.metadata)
+            kind = "value" if output["output_type"] == "execute_result" else "shown"
+            for mimetype in sorted(output["data"]):
+                what, text, content = _described(mimetype, output["data"][mimetype], output["metadata"])
                 yield Entry(kind, _written(what), _written(text)), content
 
 
@@ -431,6 +435,16 @@ def read(text: str) -> dict[str, list[Entry]]:
     return cells
 
 
+def sections(text: str) -> dict[str, str]:
+    """Part a transcript into its cells.
+
+    :param text: the transcript.
+    :returns: for each cell, by its label, the lines below its name.
+    :raises TranscriptError: if it isn't a transcript.
+    """
+    return {label: "\n".join(_lines(entries)) for label, entries in read(text).items()}
+
+
 def files(text: str) -> dict[str, Entry]:
     """Name the files that belong to a transcript if its rich outputs are recorded too.
 
@@ -500,6 +514,19 @@ def compare(expected: str, actual: str, notebook: Notebook) -> list[NotebookErro
         reason = f"Its transcript is in another order, or laid out by hand. Record it again with `{RECORD}`."
         errors.append(NotebookError(notebook.path, 1, None, reason))
     return errors
+
+
+def difference(recorded: str, outputs: Sequence[Mapping[str, Any]]) -> str:
+    """Compare what one cell put out with what was recorded of it.
+
+    :param recorded: the lines of the cell in the recorded transcript, as :func:`sections` gives them.
+    :param outputs: its outputs, in the shape that nbformat gives them.
+    :returns: a unified diff; empty if nothing differs.
+    :raises TranscriptError: if ``recorded`` isn't part of a transcript.
+    """
+    expected = f"cell\n\n-- cell\n{recorded}\n"
+    kept = retain(expected, _write("cell", {"cell": [entry for entry, _ in _entries(outputs)]}))
+    return _diff(recorded.split("\n"), sections(kept)["cell"].split("\n"))
 
 
 def retain(expected: str, actual: str) -> str:

@@ -1,0 +1,74 @@
+/**
+ * Packs Python for the reader's browser. Runs in Node, when the site is built: node pack.mjs JOB.json
+ *
+ * The job, which live/browser.py writes, names the folder of Pyodide's npm package, an archive of sources, what to run
+ * in Pyodide, and the folder in which the result is put. Python's sources are compiled with Pyodide's own Python.
+ * Then a second interpreter imports what notebooks use, and its memory is kept: a reader's browser continues
+ * from there.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
+import { pack, unpack } from "../../_static/live/archive.js";
+
+// Node would show the line that failed, which may be a megabyte of Pyodide.
+process.on("uncaughtException", (error) => {
+  console.error(error.stack.slice(0, 5000));
+  process.exit(1);
+});
+
+const job = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const { loadPyodide } = await import(pathToFileURL(join(job.pyodide, "pyodide.mjs")));
+const read = (...path) => new Uint8Array(readFileSync(join(...path)));
+
+/** Start an interpreter with the files of an archive in it. */
+async function interpreter(archive, options = {}) {
+  const env = { HOME: "/home/pyodide", ...job.environment };
+  const pyodide = await loadPyodide({ indexURL: job.pyodide, env, ...options });
+  // Not before it starts: it would look at each package, and remember all of them outside of its memory.
+  unpack(pyodide.FS, archive);
+  return pyodide;
+}
+
+/** Compile all sources. Return the standard library as a zip archive to start with, and all files by their paths. */
+async function compiled() {
+  const pyodide = await interpreter(read(job.work, "sources"));
+  pyodide.runPython(job.compile);
+  const standard = pyodide.runPython(`standard(${JSON.stringify(job.standardLeftOut)})`).toJs();
+  const paths = JSON.parse(pyodide.runPython("packages()"));
+  return { standard, files: new Map(paths.map((path) => [path, pyodide.FS.readFile(path)])) };
+}
+
+/** Import what notebooks use. Return the memory, and the files that are not in it. */
+async function warmed(standard, files) {
+  const archive = join(job.work, "standard.zip");
+  writeFileSync(archive, standard);
+  const pyodide = await interpreter(pack(files), { _makeSnapshot: true, stdLibURL: archive });
+  pyodide.runPython(job.setUp);
+  pyodide.runPython(job.warmUp);
+  pyodide.runPython(job.tidy);
+  const imported = new Set(JSON.parse(pyodide.runPython("tidied()")));
+  const listed = new RegExp(job.listed);
+  const later = new Map([...files].filter(([path]) => !imported.has(path) || listed.test(path)));
+  return { memory: pyodide.makeMemorySnapshot(), later, build: pyodide._api.config.BUILD_ID };
+}
+
+const written = {};
+/** Write a file of the result. Its name never tells a web server that it is compressed, so that none unpacks it. */
+function write(name, bytes) {
+  writeFileSync(join(job.out, name), bytes);
+  written[name] = { bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
+}
+const zipped = (bytes) => gzipSync(bytes, { level: 9, memLevel: 9 });
+
+const { standard, files } = await compiled();
+const { memory, later, build } = await warmed(standard, files);
+const packages = new Map([...files].filter(([path]) => !/^\/lib\/python[\d.]+\/(?!site-packages)/.test(path)));
+write("pyodide.asm.js", read(job.pyodide, "pyodide.asm.mjs"));
+write("pyodide.wasm.bin", zipped(read(job.pyodide, "pyodide.asm.wasm")));
+write("memory.bin", zipped(memory));
+write("later.bin", zipped(pack(later)));
+write("plain.bin", zipped(pack(new Map([...packages, [job.standard, standard]]))));
+writeFileSync(join(job.work, "result.json"), JSON.stringify({ files: written, build }));

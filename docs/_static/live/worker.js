@@ -1,0 +1,142 @@
+/**
+ * Python, in a worker of the page. session.js starts it and speaks with it.
+ *
+ * Pyodide is started from three files: the machine code, a memory in which everything is imported already, and the
+ * files that this memory doesn't hold. If the memory can't be used, one larger file takes the place of the latter
+ * two, and Python starts and imports as anywhere.
+ */
+import { unpack } from "./archive.js";
+import { Downloads } from "./downloads.js";
+
+// -- Pyodide ---------------------------------------------------------------------------------------------------------
+
+/**
+ * Start Pyodide: what its own loadPyodide() does, but from files that are here already.
+ * @param createModule the default export of pyodide.asm.js
+ * @param {{module: WebAssembly.Module, files: Uint8Array, memory?: Uint8Array, manifest: object}} parts
+ */
+async function boot(createModule, { module, files, memory, manifest }) {
+  const config = {
+    jsglobals: globalThis,
+    args: [],
+    env: { HOME: "/home/pyodide", ...manifest.environment },
+    packages: [],
+    enableRunUntilComplete: true,
+    checkAPIVersion: true,
+    fullStdLib: false,
+    BUILD_ID: manifest.build,
+  };
+  const api = {
+    config,
+    runtimeEnv: {
+      IN_BROWSER: true,
+      IN_BROWSER_MAIN_THREAD: false,
+      IN_BROWSER_WEB_WORKER: true,
+      IN_NODE: false,
+      IN_NODE_COMMONJS: false,
+      IN_NODE_ESM: false,
+      IN_BUN: false,
+      IN_DENO: false,
+      IN_SAFARI: false,
+      IN_SHELL: false,
+      IN_WORKERD: false,
+    },
+  };
+  const marker = Symbol("error");
+  const emscripten = await createModule({
+    API: api,
+    noImageDecoding: true,
+    noAudioDecoding: true,
+    noInitialRun: memory !== undefined,
+    print: (text) => console.log(text),
+    printErr: (text) => console.warn(text),
+    arguments: [],
+    locateFile: (name) => {
+      throw new Error(`Pyodide asks for ${name}, which isn't packed.`);
+    },
+    instantiateWasm: (imports, done) => {
+      imports.env.Jsv_GetError_import = () => marker;
+      imports.env.JsvError_Check = (value) => value === marker;
+      WebAssembly.instantiate(module, imports).then((instance) => done(instance, module));
+      return {};
+    },
+    preRun: [
+      (early) => {
+        const version = early.HEAPU32[early._Py_Version >>> 2];
+        const [major, minor, micro] = [24, 16, 8].map((bits) => (version >>> bits) & 255);
+        api.pyVersionTuple = [major, minor, micro];
+        api.sitePackages = `/lib/python${major}.${minor}/site-packages`;
+        early.FS.mkdirTree(api.sitePackages);
+        early.FS.mkdirTree(`/lib/python${major}.${minor}/lib-dynload`);
+        early.FS.mkdirTree(config.env.HOME);
+        unpack(early.FS, files);
+        early.FS.chdir(config.env.HOME);
+        Object.assign(early.ENV, config.env);
+      },
+    ],
+  });
+  let restored;
+  if (memory !== undefined) {
+    emscripten.growMemory(memory.length);
+    restored = api.restoreSnapshot(memory);
+  }
+  const pyodide = api.finalizeBootstrap(restored);
+  if (memory === undefined) api.sys.path.insert(0, "");
+  api._pyodide.set_excepthook();
+  api.initializeStreams(
+    undefined,
+    (text) => console.log(text),
+    (text) => console.warn(text),
+  );
+  return pyodide;
+}
+
+// -- Start -----------------------------------------------------------------------------------------------------------
+
+/** Load everything and start Python. */
+async function start({ runtime, digest }) {
+  const downloads = new Downloads(runtime, (progress) => postMessage({ type: "progress", ...progress }));
+  const manifest = await downloads.manifest(digest);
+  const script = import(new URL("pyodide.asm.js", runtime));
+  const machine = downloads.module("pyodide.wasm.bin");
+  const [later, memory] = [downloads.bytes("later.bin"), downloads.bytes("memory.bin")];
+  // Each is waited for in turn; meanwhile none may count as a rejection that nobody handles.
+  for (const promise of [script, machine, later, memory]) promise.catch(() => {});
+  const createModule = (await script).default;
+  const module = await machine;
+  let pyodide;
+  try {
+    const parts = { module, files: await later, memory: await memory, manifest };
+    postMessage({ type: "progress", phase: "start" });
+    pyodide = await boot(createModule, parts);
+  } catch (error) {
+    console.warn("Python's packed memory can't be used, so Python starts from its files.", error);
+    const files = await downloads.bytes("plain.bin");
+    postMessage({ type: "progress", phase: "start" });
+    pyodide = await boot(createModule, { module, files, manifest });
+    pyodide.runPython(manifest.start);
+  }
+  const python = pyodide.pyimport("live.in_browser");
+  python.begin((output) => postMessage({ type: "output", output: JSON.parse(output) }), manifest.folder);
+  return python;
+}
+
+// -- Messages --------------------------------------------------------------------------------------------------------
+
+let python;
+
+const answers = {
+  start: async (request) => {
+    python = await start(request);
+  },
+  run: async ({ source, expected }) => JSON.parse(await python.run(source, expected ?? undefined)),
+};
+
+addEventListener("message", async ({ data: { type, id, ...request } }) => {
+  try {
+    postMessage({ type: "answer", id, value: await answers[type](request) });
+  } catch (error) {
+    postMessage({ type: "answer", id, error: error.sentence ?? String(error), cause: String(error.stack ?? error) });
+  }
+});
+postMessage({ type: "loaded" });

@@ -1,0 +1,10 @@
+"""Stands in for PIL.ImageFilter."""
+
+from typing import NoReturn
+
+from PIL import refuse
+
+
+def __getattr__(name: str) -> NoReturn:
+    """Refuse."""
+    refuse(__name__, name)
