@@ -107,6 +107,7 @@ MADE_UP_SECRETS = [
 # What the sessions install that open the built site in a browser.
 BROWSER_TESTS = [
     "requirements/environments/seaweedfs.txt",
+    "requirements/browser.txt",
     "requirements/tests.txt",
     "requirements/browser-tests.txt",
 ]
@@ -296,7 +297,8 @@ def tests(session: nox.Session) -> None:
 def access(session: nox.Session) -> None:
     """Open every page in Chromium: accessible, whole without scripts, light, and nothing leaves the site."""
     install(session, *BROWSER_TESTS)
-    session.run("python", "-m", "pytest", *(session.posargs or ["tests/access"]))
+    tests = session.posargs or ["tests/access"]
+    session.run("python", "-m", "pytest", *tests, env=browser_packages(session))
 
 
 @nox.session
@@ -310,19 +312,14 @@ def lighthouse(session: nox.Session) -> None:
     session.run(
         "npm", "ci", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund", "--silent"
     )
-    session.run("python", "-m", "pytest", "tests/lighthouse", *session.posargs)
+    tests = ["tests/lighthouse", *session.posargs]
+    session.run("python", "-m", "pytest", *tests, env=browser_packages(session))
 
 
 @nox.session
 def browser(session: nox.Session) -> None:
     """Run and edit cells in a real browser, Chromium; what follows -- goes to pytest, such as -- -k stop."""
-    locks = [
-        "requirements.txt",
-        "requirements/browser.txt",
-        "requirements/tests.txt",
-        "requirements/browser-tests.txt",
-    ]
-    install(session, *locks)
+    install(session, *BROWSER_TESTS)
     session.run("python", "-m", "pytest", "tests/browser", *session.posargs, env=browser_packages(session))
 
 
