@@ -4,17 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from ..access.conftest import browser, served  # noqa: F401  (a fixture, by its import)
+from publish import cache_control
+
+from ..access.conftest import Handler, browser  # noqa: F401  (a fixture, by its import)
+from ..access.conftest import served as serve
 from ..site.conftest import ROOT, build
 
 # A site may lie in a folder of its host.
 BELOW = "a/folder"
+
+
+class Published(Handler):
+    """Lets browsers keep files for as long as ``nox -s publish`` does."""
+
+    def end_headers(self) -> None:
+        name = self.path.partition("?")[0].removeprefix(f"/{BELOW}/")
+        self.send_header("Cache-Control", cache_control(name))
+        super().end_headers()
+
+
+@dataclass
+class Served:
+    """The site, served.
+
+    :param folder: its folder.
+    :param url: its address, with a slash at the end.
+    """
+
+    folder: Path
+    url: str
 
 
 @dataclass
@@ -22,13 +47,11 @@ class Reader:
     """Opens pages of the site in browsers of their own, and notes what they request.
 
     :param browser: the browser.
-    :param folder: the built site.
-    :param url: its address, with a slash at the end.
+    :param site: the site.
     """
 
     browser: Browser
-    folder: Path
-    url: str
+    site: Served
     #: Addresses that pages asked for.
     requested: list[str] = field(default_factory=list)
     _contexts: list[BrowserContext] = field(default_factory=list)
@@ -44,35 +67,41 @@ class Reader:
         self._contexts.append(context)
         page = context.new_page()
         if path:
-            page.goto(self.url + path)
+            page.goto(self.site.url + path)
         return page
 
     def close(self) -> None:
         """Close all that was opened, and see that no page asked another host for anything."""
         for context in self._contexts:
             context.close()
-        assert [url for url in self.requested if not url.startswith((self.url, "data:", "blob:"))] == []
+        allowed = (self.site.url, "data:", "blob:")
+        assert [url for url in self.requested if not url.startswith(allowed)] == []
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the site, with Run in it."""
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The site, built strictly, with Run in it, and served."""
     done = build()
     assert done.returncode == 0, done.stdout
     folder = ROOT / "build" / "html"
-    assert (folder / "_static/live/editor.js").is_file(), (
-        "Run these tests by nox -s browser: it installs npm's packages."
-    )
+    assert (folder / "_static/live/editor.js").is_file(), "nox -s browser builds the site with Run in it."
     host = tmp_path_factory.mktemp("host")
     (host / BELOW).parent.mkdir()
     (host / BELOW).symlink_to(folder)
-    with served(host) as server:
-        yield f"{server.address}{BELOW}/"
+    with serve(host) as server:
+        server.RequestHandlerClass = partial(Published, directory=str(host))
+        yield Served(folder, f"{server.address}{BELOW}/")
+
+
+@pytest.fixture(scope="session")
+def chromium(browser: Browser) -> Browser:  # noqa: F811
+    """The machine's Chromium, or Playwright's own."""
+    return browser
 
 
 @pytest.fixture
-def reader(browser: Browser, address: str) -> Iterator[Reader]:  # noqa: F811
+def reader(chromium: Browser, served: Served) -> Iterator[Reader]:
     """A reader of the site."""
-    reader = Reader(browser, ROOT / "build" / "html", address)
+    reader = Reader(chromium, served)
     yield reader
     reader.close()

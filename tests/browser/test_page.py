@@ -82,7 +82,7 @@ def test_before_run_the_page_loads_little_and_nothing_that_runs_cells(reader: Re
     scripts = [name for name in loaded if "/_static/live/" in name]
     assert len(scripts) == 1, scripts
     sizes = {
-        name: len(gzip.compress((reader.folder / name.partition(f"/{BELOW}/")[2]).read_bytes()))
+        name: len(gzip.compress((reader.site.folder / name.partition(f"/{BELOW}/")[2]).read_bytes()))
         for name in loaded
         if name.endswith((".js", ".css"))
     }
@@ -409,7 +409,7 @@ def test_a_link_fills_in_code_says_so_and_runs_nothing(reader: Reader) -> None:
     card.evaluate("(node) => node.closest('[role=tabpanel]').hidden = false")
     write(card, 'print("Grüße, 文件")')
     link = copied_link(page, card)
-    assert link.startswith(f"{reader.url}{GUIDE}#live=")
+    assert link.startswith(f"{reader.site.url}{GUIDE}#live=")
     assert len(link) < 500
 
     other = reader.open()
@@ -468,7 +468,7 @@ def test_a_link_does_not_remove_an_own_edit(reader: Reader) -> None:
     expect(card.locator(".cm-content")).to_have_text("print(1)")
     expect(card.locator(".live-note")).to_contain_text("Your own edit of this cell is kept")
     page.goto("about:blank")
-    page.goto(reader.url + NOTEBOOK)
+    page.goto(reader.site.url + NOTEBOOK)
     expect(card.locator(".cm-content")).to_have_text("print(2)")
 
 
@@ -608,7 +608,7 @@ def test_a_missing_file_is_said_and_can_be_tried_again(reader: Reader, missing: 
 
 def test_stored_edits_that_are_broken_do_no_harm(reader: Reader) -> None:
     page = reader.open(NOTEBOOK)
-    path = urlsplit(urljoin(reader.url, NOTEBOOK)).path
+    path = urlsplit(urljoin(reader.site.url, NOTEBOOK)).path
     page.evaluate("(key) => localStorage.setItem(key, '{')", f"live:{path}:vanishing-files#upload-on-web-1")
     page.reload()
     run(cell(page, "upload-on-web-1"))
@@ -636,11 +636,11 @@ def test_tabs_of_versions_show_the_run_in_the_tab_of_the_default_environment(rea
     code = {"label": label, "source": "print(1)", "raises": None, "tags": [], "why": None, "expected": None}
     notebook = {"name": "versions", "title": "Versions", "cells": [code]}
     page.route("**/notebooks/versions.json", lambda route: route.fulfill(json=notebook))
-    html = (reader.folder / GUIDE).read_text(encoding="utf-8")
+    html = (reader.site.folder / GUIDE).read_text(encoding="utf-8")
     can_run = re.sub(r' data-why="Each experiment[^"]*"', "", html)
     assert can_run != html
     page.route(f"**/{GUIDE}", lambda route: route.fulfill(body=can_run, content_type="text/html"))
-    page.goto(reader.url + GUIDE)
+    page.goto(reader.site.url + GUIDE)
     card = cell(page, label, "versions")
     card.get_by_role("tab", name="Django 4.2.30").click()
     run(card)
