@@ -63,7 +63,16 @@ nox.options.error_on_missing_interpreters = True
 os.environ["VIRTUALENV_NO_PERIODIC_UPDATE"] = "1"
 
 # The folders whose code is linted and type-checked.
-CODE = ["conf", "docs/_ext", "docs/conf.py", "docs/warm_up.py", "examples", "noxfile.py", "tests"]
+CODE = [
+    "benchmarks",
+    "conf",
+    "docs/_ext",
+    "docs/conf.py",
+    "docs/warm_up.py",
+    "examples",
+    "noxfile.py",
+    "tests",
+]
 # The import roots of the project, the same as in pyproject.toml for the tests.
 IMPORT_ROOTS = os.pathsep.join(str(ROOT / folder) for folder in (".", "examples", "docs/_ext"))
 
@@ -219,6 +228,7 @@ def lint(session: nox.Session) -> None:
     environment = {"MYPYPATH": IMPORT_ROOTS, "PYTHONPATH": IMPORT_ROOTS}
     session.run(
         "mypy",
+        "benchmarks",
         "conf",
         "examples/cloud",
         "examples/gallery",
@@ -243,6 +253,13 @@ def links(session: nox.Session) -> None:
     """Check every external link of the site; needs the network, so CI doesn't run it."""
     install(session, "requirements.txt")
     session.run("sphinx-build", *SPHINX, "--builder=linkcheck", "docs", "build/linkcheck", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure builds beside other tools, and record that for the site; -- --runs 5 for more than three."""
+    install(session, "requirements.txt", "requirements/bench.txt")
+    session.run("python", "-m", "benchmarks.builds", *session.posargs, env={"PYTHONPATH": IMPORT_ROOTS})
 
 
 @nox.session

@@ -32,6 +32,7 @@ extensions = [
     "sphinx_tabs.tabs",
     # Ours; after jupyter_sphinx, whose execution it replaces
     "live.sphinx",
+    "measured",
 ]
 
 autodoc_member_order = "bysource"
