@@ -67,6 +67,9 @@ def jupyter_sphinx(folder: Path) -> Project:
 def myst_nb(folder: Path) -> Project:
     """Write the pages for myst-nb."""
     conf = _COMMON + (
+        # Several jobs at once would all try to make the cache's database, and all but one fail.
+        "from jupyter_cache import get_cache\n"
+        'get_cache("../cache").db\n'
         'extensions = ["myst_nb"]\n'
         'nb_execution_mode = "cache"\n'
         'nb_execution_cache_path = "../cache"\n'
@@ -191,8 +194,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", action="append", choices=list(BUILDERS), help="measure this builder only")
     parser.add_argument("--output", type=Path, default=RESULTS, help="JSON file for the results")
     options = parser.parse_args(arguments)
-    if options.runs < 1:
-        parser.error("--runs must be at least 1.")
+    if options.runs < (3 if options.output == RESULTS else 1):
+        parser.error("--runs must be at least 3 for the site, and 1 elsewhere.")
     if options.only and options.output == RESULTS:
         parser.error("With --only, say by --output where the results go: the site shows all builders.")
     offline.hold_back()

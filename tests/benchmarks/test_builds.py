@@ -48,7 +48,10 @@ def test_a_build_that_fails_leaves_the_old_results(tmp_path, capsys, monkeypatch
     assert output.read_text() == "old"
 
 
-@pytest.mark.parametrize("arguments", [["--runs", "0"], ["--only", BARE], ["--only", "Word"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--runs", "2"], ["--runs", "0", "--output", "other.json"], ["--only", BARE], ["--only", "Word"]],
+)
 def test_a_wrong_command_line_is_refused_before_anything_runs(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         builds.main(arguments)

@@ -15,7 +15,6 @@ def test_the_page_shows_the_recorded_results(site: Site) -> None:
     assert list(data["builders"]) == list(BUILDERS)
     assert data["scenarios"] == SCENARIOS
     assert data["pages"] >= 12
-    assert data["runs"] >= 3
     page = site.pages["reference/speed.html"]
     for table, kind in zip(page.select("table.measured"), ("cpu", "wall"), strict=True):
         rows = [[cell.get_text(strip=True) for cell in row.select("th, td")] for row in table.select("tr")]
