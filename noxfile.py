@@ -66,6 +66,7 @@ os.environ["VIRTUALENV_NO_PERIODIC_UPDATE"] = "1"
 
 # The folders whose code is linted and type-checked.
 CODE = [
+    "benchmarks",
     "conf",
     "docs/_ext",
     "docs/browser",
@@ -374,6 +375,7 @@ def lint(session: nox.Session) -> None:
     environment = {"MYPYPATH": IMPORT_ROOTS, "PYTHONPATH": IMPORT_ROOTS}
     session.run(
         "mypy",
+        "benchmarks",
         "conf",
         "examples/cloud",
         "examples/gallery",
@@ -440,6 +442,13 @@ def links(session: nox.Session) -> None:
     """Check every external link of the site; needs the network, so CI doesn't run it."""
     install(session, "requirements.txt")
     session.run("sphinx-build", *SPHINX, "--builder=linkcheck", "docs", "build/linkcheck", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure builds beside other tools, and record that for the site; -- --runs 5 for more than three."""
+    install(session, "requirements.txt", "requirements/bench.txt")
+    session.run("python", "-m", "benchmarks.builds", *session.posargs, env={"PYTHONPATH": IMPORT_ROOTS})
 
 
 @nox.session

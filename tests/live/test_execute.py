@@ -587,6 +587,20 @@ def test_what_is_loaded_is_what_was_saved(project):
     assert texts(executions["a"]) == ["é\n"]
 
 
+def test_what_is_stored_does_not_say_where_the_project_is(project):
+    project.file("lib/shop.py", "def sell():\n    raise KeyError('sold out')\n")
+    project.write(
+        "a",
+        "import sys\nsys.path.append('../../lib')\nimport shop",
+        ":raises: KeyError\n:tags: [raises-exception]\nshop.sell()",
+    )
+    _, errors = execute_all(project.read(), Store(project.store), project.root, progress=False)
+    assert errors == []
+    stored = (project.store / "default/a.ipynb").read_text()
+    assert "lib/shop.py" in stored
+    assert str(project.root) not in stored
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     path = tmp_path / "file"
     write_atomically(path, b"old")

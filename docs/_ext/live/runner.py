@@ -93,8 +93,8 @@ class Environment:
         """Digest of what else decides what a cell prints: paths, variables, the kernels' own scripts, and
         which service there is. The service's code counts as code that the cells used.
         """
-        # What a notebook's process may be, and what holds it back.
-        names = ("kernel.py", "forkserver.py", "offline.py", "startup/sitecustomize.py")
+        # What a notebook's process may be, what holds it back, and what decides how its outputs are stored.
+        names = ("kernel.py", "forkserver.py", "offline.py", "startup/sitecustomize.py", "runner.py")
         scripts = [(Path(kernel.__file__).parent / name).read_text() for name in names]
         variables = [f"{name}={value}" for name, value in sorted(self.variables.items())]
         parts = [*scripts, *self.paths, *variables, self.service]
@@ -233,7 +233,8 @@ async def run_in(
     used = dict(noted(scratch, "used"))
     appeared = _listing(folder) - before if len(noted(scratch, "started")) > programs else set()
     _check_leftovers(notebook, root, scratch, appeared)
-    return Run(tuple(_portable(_settled(shown), scratch / "tmp") for shown in outputs), used)
+    shown = (_relative(_settled(each), root) for each in outputs)
+    return Run(tuple(_portable(each, scratch / "tmp") for each in shown), used)
 
 
 def ending(status: int | None) -> str:
@@ -331,6 +332,14 @@ def _settled(outputs: list[NotebookNode]) -> list[NotebookNode]:
         else:
             streams[output.name] = output
     return settled + [streams[name] for name in sorted(streams, reverse=True)]
+
+
+def _relative(outputs: list[NotebookNode], root: Path) -> list[NotebookNode]:
+    """Let tracebacks name the project's files relative to it: a project may move, with what it has stored."""
+    for output in outputs:
+        if output.output_type == "error":
+            output.traceback = [line.replace(f"{root}{os.sep}", "") for line in output.traceback]
+    return outputs
 
 
 def _portable(value: Any, temporary: Path) -> Any:
