@@ -3,9 +3,9 @@
 At the end of an HTML build the site gets two folders:
 
 ``_static/live/runtime/KEY/``
-    Python itself: Pyodide, the packages that notebooks use, and a memory in which they are imported already.
-    It is made by ``pack.mjs`` in Node, once for the same content, and kept in ``live_browser_store``. KEY tells
-    what it is made from. ``manifest.json`` lists its files.
+    Python itself: Pyodide, the packages that notebooks use, and a memory in which they are imported
+    already. It is made by ``pack.mjs`` in Node, once for the same content, and kept in
+    ``live_browser_store``. KEY tells what it is made from. ``manifest.json`` lists its files.
 
 ``_static/live/notebooks/NAME.json``
     Each notebook's cells, with what was recorded of them.
