@@ -46,7 +46,7 @@ class Results:
 
     def megabytes(self, contender: str, line: str, state: str) -> float:
         """Give a median of what was transferred, in millions of bytes."""
-        return median(self.data["results"][contender][line][state]["bytes"]) / 1e6
+        return float(median(self.data["results"][contender][line][state]["bytes"])) / 1e6
 
     def table(self) -> list[list[str]]:
         """Give the rows of a table, the first its head."""

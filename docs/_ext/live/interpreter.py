@@ -257,7 +257,7 @@ class Session:
 
     def __init__(
         self,
-        emit: Callable[[Output], None],
+        emit: Callable[[Output], object],
         translate: Callable[[str], str] = lambda text: text,
         root: Path = Path("/project"),
     ) -> None:
