@@ -3,7 +3,7 @@
 From the click to the first output, in headless Chromium, with empty and with filled caches, as fast as this
 machine is and on a line of 20 Mbit/s with round trips of 40 ms:
 
-- this site: Run on the cell of the first lesson that reads back what was saved to S3, the earlier cells included;
+- this site: Run on the cell of the first lesson that reads back what it saved to S3, with the cells above it;
 - Pyodide alone, as its own manual says: load it and evaluate ``1+1``;
 - JupyterLite, whose page is opened with a ``print`` to be run at once.
 
@@ -310,8 +310,9 @@ def table(data: dict[str, Any]) -> str:
     for contender, by_line in data["results"].items():
         for line, both in by_line.items():
             numbers = [
-                f"{name} {statistics.median(one['seconds']):6.2f} s {statistics.median(one['bytes']) / 1e6:6.2f} MB"
+                f"{name} {statistics.median(one['seconds']):6.2f} s {median_bytes / 1e6:6.2f} MB"
                 for name, one in both.items()
+                for median_bytes in [statistics.median(one["bytes"])]
             ]
             lines.append(f"{contender:14} {line:12} {'   '.join(numbers)}")
     return "\n".join(lines)

@@ -1,7 +1,7 @@
 """Show in a page what ``nox -s bench-browser`` measured: a directive that reads it when the site is built.
 
-``.. measured-browser:: speed-browser.json`` shows a part of what is in the file, which is named relative to the
-page. Its option ``show`` says which: ``table``, ``chart``, ``aims`` or ``conditions``.
+``.. measured-browser:: speed-browser.json`` shows a part of what is in the file, which is named relative to
+the page. Its option ``show`` says which: ``table``, ``chart``, ``aims`` or ``conditions``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Results:
 
     def megabytes(self, contender: str, line: str, state: str) -> float:
         """Give a median of what was transferred, in millions of bytes."""
-        return median(self.data["results"][contender][line][state]["bytes"]) / 1e6
+        return float(median(self.data["results"][contender][line][state]["bytes"])) / 1e6
 
     def table(self) -> list[list[str]]:
         """Give the rows of a table, the first its head."""
@@ -84,8 +84,8 @@ class Results:
 
 def _aim(what: str, ratio: float, other: str, aim: float) -> str:
     return (
-        f"{what[0].upper()}{what[1:]}: {ratio:.2f} times the seconds of {other}. The aim is no more than {aim}: "
-        f"{_met(ratio <= aim)}."
+        f"{what[0].upper()}{what[1:]}: {ratio:.2f} times the seconds of {other}. "
+        f"The aim is no more than {aim}: {_met(ratio <= aim)}."
     )
 
 

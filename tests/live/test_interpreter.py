@@ -21,11 +21,17 @@ CELLS = {
     "long": "{'a' * 20: list(range(30)), 'b': ('c', {1, 2}), 'd': {'e': None}}",
     "printed": "import sys\nprint('one')\nprint('two', file=sys.stderr)\nprint('three')",
     "rich": (
-        "class Rich:\n    def _repr_svg_(self): return '<svg/>'\n    def _repr_html_(self): return '<b>b</b>'\n"
+        "class Rich:\n    def _repr_svg_(self): return '<svg/>'\n"
+        "    def _repr_html_(self): return '<b>b</b>'\n"
         "    def _repr_png_(self): return b'png'\n    def __repr__(self): return 'plain'\nRich()"
     ),
-    "display": "from IPython.display import HTML, display\ndisplay(HTML('<i>i</i>'))\ndisplay(1, metadata={'a': 1})\n2",
-    "image": "from IPython.display import Image\nImage(data=b'\\x89PNG', format='png', width=3, alt='A picture')",
+    "display": (
+        "from IPython.display import HTML, display\n"
+        "display(HTML('<i>i</i>'))\ndisplay(1, metadata={'a': 1})\n2"
+    ),
+    "image": (
+        "from IPython.display import Image\nImage(data=b'\\x89PNG', format='png', width=3, alt='A picture')"
+    ),
     "bundle": (
         "class Bundle:\n    def _repr_mimebundle_(self, include=None, exclude=None):\n"
         "        return {'text/plain': 'p', 'text/html': 'h'}\nBundle()"

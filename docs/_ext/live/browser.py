@@ -3,9 +3,9 @@
 At the end of an HTML build the site gets two folders:
 
 ``_static/live/runtime/KEY/``
-    Python itself: Pyodide, the packages that notebooks use, and a memory in which they are imported already.
-    It is made by ``pack.mjs`` in Node, once for the same content, and kept in ``live_browser_store``. KEY tells
-    what it is made from. ``manifest.json`` lists its files.
+    Python itself: Pyodide, the packages that notebooks use, and a memory in which they are imported
+    already. It is made by ``pack.mjs`` in Node, once for the same content, and kept in
+    ``live_browser_store``. KEY tells what it is made from. ``manifest.json`` lists its files.
 
 ``_static/live/notebooks/NAME.json``
     Each notebook's cells, with what was recorded of them.
@@ -153,7 +153,9 @@ def read_bundle(folder: Path) -> Bundle:
     :raises PackError: if it doesn't say all of it.
     """
     names = runpy.run_path(str(folder / "bundle.py"))
-    said = {field: names.get(field, names.get(field.upper())) for field in Bundle.__dataclass_fields__}
+    said: dict[str, Any] = {
+        field: names.get(field, names.get(field.upper())) for field in Bundle.__dataclass_fields__
+    }
     missing = sorted(field for field, value in said.items() if value is None)
     if missing:
         raise PackError(f"{folder.name}/bundle.py doesn't say {', '.join(missing)}.")
@@ -178,10 +180,10 @@ def sources(folder: Path, bundle: Bundle, root: Path) -> dict[str, bytes]:
         files[f"{_SITE_PACKAGES}/{path}"] = Path(str(ipython.locate_file(path))).read_bytes()
     for name in _ENGINE:
         files[f"{_SITE_PACKAGES}/live/{name}.py"] = (_HERE / f"{name}.py").read_bytes()
-    for path in _below(folder / "stubs", "**/*.py"):
-        files[f"{_STUBS}/{path.relative_to(folder / 'stubs').as_posix()}"] = path.read_bytes()
-    for path in _project_files(bundle, root):
-        files[f"{_PROJECT}/{path.relative_to(root).as_posix()}"] = path.read_bytes()
+    for file in _below(folder / "stubs", "**/*.py"):
+        files[f"{_STUBS}/{file.relative_to(folder / 'stubs').as_posix()}"] = file.read_bytes()
+    for file in _project_files(bundle, root):
+        files[f"{_PROJECT}/{file.relative_to(root).as_posix()}"] = file.read_bytes()
     return files
 
 

@@ -2,8 +2,8 @@
 
 It does what notebooks use: the value of a cell's last expression in all forms that it offers, with IPython's
 own printer for the plain one; ``display`` and what goes with it, by IPython's own code; what is printed;
-``await`` outside of functions; exceptions with a traceback as IPython lays it out. What a cell put out is compared with
-what was recorded by :mod:`live.transcript`, as at build time.
+``await`` outside of functions; exceptions with a traceback as IPython lays it out. What a cell put out is
+compared with what was recorded by :mod:`live.transcript`, as at build time.
 
 Outputs have the shape that nbformat gives them. Nothing here is about browsers: it runs anywhere, and is
 tested against an ordinary kernel.
@@ -257,7 +257,7 @@ class Session:
 
     def __init__(
         self,
-        emit: Callable[[Output], None],
+        emit: Callable[[Output], object],
         translate: Callable[[str], str] = lambda text: text,
         root: Path = Path("/project"),
     ) -> None:

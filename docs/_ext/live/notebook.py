@@ -16,7 +16,7 @@ import yaml
 from jupytext.myst import CODE_DIRECTIVE, MystMetadataParsingError, get_parser, read_fenced_cell
 from nbformat import NotebookNode
 
-from live.errors import NotebookError
+from live.errors import NotebookError as NotebookError  # for those who read notebooks
 
 if TYPE_CHECKING:
     from live.execute import Execution

@@ -63,8 +63,9 @@ def bytecode(source: bytes, path: str) -> bytes:
     """
     tree = ast.parse(source, path)
     for node in ast.walk(tree):
-        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        if documented and ast.get_docstring(node, clean=False) is not None:
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if ast.get_docstring(node, clean=False) is not None:
             [documentation, *rest] = node.body
             node.body = rest or [ast.copy_location(ast.Pass(), documentation)]
     code = compile(tree, path, "exec", dont_inherit=True)

@@ -1,8 +1,8 @@
 """Packages of Pyodide's own distribution, which the site can offer in the browser once they are fetched.
 
-A package with machine code has no wheel for the browser on the package index. Pyodide's makers build some. They
-are on their server, and Pyodide's npm package holds a lock with the digest of each. :func:`fetch` loads one and
-checks it. A build of the site never does that by itself: it takes what lies in the folder, see :func:`fetched`.
+A package with machine code has no wheel for the browser on the package index. Pyodide's makers build some.
+They are on their server, and Pyodide's npm package holds a lock with the digest of each. :func:`fetch` loads
+one and checks it. A build of the site never does that by itself: it takes what lies in the folder.
 
     python -m live.wheels pillow --npm build/npm/… --folder build/wheels
 """
