@@ -98,6 +98,7 @@ MADE_UP_SECRETS = [
     "test/100%ing",  # shows what must be percent-encoded, as do the next two
     "a%2Fb%2Bc%25d%40e",
     "%2F%2B%2B%25%40%3A%3F%23%26",
+    "top-secret",  # of a server that a test makes up
     "QXZJ",  # letters that occur nowhere else, to find out whether they are printed
     "(only for this lesson.*|from-the-environment|nowhere-else-on-the-page)",  # settings.SECRET_KEY
     "abcdefghijklmnopqrstuvwxyz0=",  # a signature

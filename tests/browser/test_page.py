@@ -95,7 +95,8 @@ def test_without_javascript_the_page_is_whole_and_promises_nothing(reader: Reade
     card = cell(page, "upload-on-web-1")
     expect(card.locator(".cell_input")).to_contain_text("upload(")
     expect(card.locator(".cell_output")).to_have_text("Dear Grandma, …\n")
-    assert page.locator(".live-bar, .live-why, .live-run").count() == 0
+    expect(card.locator(".live-bar")).to_be_hidden()
+    assert page.locator(":is(.live-bar, .live-why, .live-run):visible").count() == 0
 
 
 def test_button_tells_the_size_until_it_is_downloaded(reader: Reader) -> None:

@@ -42,7 +42,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from live import transcript, wheels
+from live import render, transcript, wheels
 from live.domain import LiveDomain, domain_of
 from live.downloads import write_if_changed
 from live.notebook import Cell, Notebook

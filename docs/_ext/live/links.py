@@ -28,6 +28,7 @@ from sphinx_tabs.tabs import (  # type: ignore[import-untyped]
 from live import render
 from live.domain import domain_of
 from live.notebook import Notebook
+from live.tracebacks import without_colours
 from live.versions import ShowVersions
 
 # A setting, as in DEFAULT_FILE_STORAGE: two words at least.
@@ -179,7 +180,7 @@ def raised(outputs: list[NotebookNode]) -> Iterator[str]:
     """
     for output in outputs:
         if output["output_type"] == "error":
-            lines = render.without_colours(output["evalue"]).splitlines()
+            lines = without_colours(output["evalue"]).splitlines()
             text = lines[0] if lines else ""
             # Some exceptions begin their text with their own name.
             yield _shortened(text if text.startswith(f"{output['ename']}:") else f"{output['ename']}: {text}")

@@ -521,4 +521,4 @@ def setup(app: Sphinx) -> dict[str, Any]:
         lambda record: not str(record.msg).startswith("executing ")
     )
     standard_logging.getLogger("traitlets").setLevel(standard_logging.WARNING)
-    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "1", "env_version": 2, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -40,6 +40,10 @@ class Translator(MarkdownTranslator):  # type: ignore[misc]
         if node["html_only"]:
             raise nodes.SkipNode
 
+    def visit_Bar(self, node: nodes.Element) -> None:
+        """Leave out a cell's buttons."""
+        raise nodes.SkipNode
+
     def visit_comment(self, node: nodes.comment) -> None:
         """Leave out what writers tell each other."""
         raise nodes.SkipNode
