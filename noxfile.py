@@ -325,7 +325,7 @@ def pillow(session: nox.Session) -> None:
 @nox.session(name="bench-browser")
 def bench_browser(session: nox.Session) -> None:
     """Measure how long a reader waits for Python in the page, and record that; -- --runs 3 for fewer."""
-    lists = ["browser", "tests", "browser-tests", "bench-browser"]
+    lists = ["browser", "tests", "browser-tests"]
     install(session, "requirements.txt", *(f"requirements/{name}.txt" for name in lists))
     environment = browser_packages(session)
     session.run("sphinx-build", *SPHINX, *STRICT, "docs", "build/html", env=environment)
