@@ -147,6 +147,7 @@ html_static_path = ["_static"]
 html_js_files = [("scrollers.js", {"defer": "defer"})]
 templates_path = ["_templates"]
 html_copy_source = False
+html_domain_indices = False  # a list of three modules helps nobody; the index has all names
 html_show_sphinx = False
 exclude_patterns = ["_ext", "browser"]
 

@@ -76,7 +76,7 @@ class Results:
 
         :param kind: ``cpu`` or ``wall``.
         """
-        rows = [["", *self.scenarios.values(), *(["Stale pages"] if kind == "cpu" else [])]]
+        rows = [["Builder", *self.scenarios.values(), *(["Stale pages"] if kind == "cpu" else [])]]
         for builder in self.builders:
             cells = [
                 f"{self.seconds(kind, builder, name):.1f} ({self.ratio(kind, builder, STOCK, name):.2f})"

@@ -51,7 +51,7 @@ class Results:
     def table(self) -> list[list[str]]:
         """Give the rows of a table, the first its head."""
         columns = [(line, state) for line in (FAST, SLOW) for state in _STATES]
-        rows = [["", *(f"{line}, {_STATES[state]}" for line, state in columns), "transferred"]]
+        rows = [["Contender", *(f"{line}, {_STATES[state]}" for line, state in columns), "transferred"]]
         for contender in self.contenders:
             seconds = [f"{self.seconds(contender, line, state):.1f} s" for line, state in columns]
             rows.append([contender, *seconds, f"{self.megabytes(contender, FAST, 'cold'):.1f} MB"])

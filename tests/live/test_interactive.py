@@ -103,7 +103,21 @@ def test_a_page_with_cells_loads_the_script_with_what_it_must_know(site):
     assert script["data-live-bytes"] == "12345678"
     assert script["data-live-digest"] == "abcdef"
     assert site.page("guide/page").select('link[href*="run.css"]')
-    assert not site.page("guide/page").select("button.live-run")
+
+
+def test_buttons_are_there_before_any_script_and_where_they_belong(site):
+    cards = site.page("notebooks/lesson").select(".live-cell")
+    bars = [card.select_one(":scope > .live-bar") for card in cards]
+    actions = [[button["data-live-action"] for button in bar.select("button")] for bar in bars]
+    assert actions == [["run", "edit"], ["run", "edit", "above"], ["run", "edit", "above"]]
+    assert all("cell_input" in bar.find_previous_sibling("div")["class"] for bar in bars)
+    assert {bar.select_one(".live-size").get_text() for bar in bars} == {"12 MB"}
+    # Once is enough.
+    notes = [bar.select_one(".live-state").get_text() for bar in bars]
+    assert notes == ["Runs in your browser. 12 MB to download, once.", "", ""]
+    [quoted] = site.page("guide/page").select(".live-bar")  # without its code
+    assert "cell_output" in quoted.find_previous_sibling("div")["class"]
+    assert "live-origin" in quoted.find_next_sibling("p")["class"]
 
 
 def test_a_page_without_cells_loads_nothing_of_it(site):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from live import interpreter
 from live.interpreter import Session, compared
 
 CELLS = {
@@ -139,7 +142,12 @@ def test_what_runs_in_the_browser_needs_nothing_of_the_build() -> None:
         "import sys\nimport live.in_browser\nprint([n for n in sys.modules if n.split('.')[0] in sys.argv])"
     )
     absent = ["nbformat", "jupytext", "PIL", "yaml", "docutils", "sphinx"]
+    engine = Path(interpreter.__file__).parents[1]
     done = subprocess.run(
-        [sys.executable, "-c", program, *absent], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program, *absent],
+        env={**os.environ, "PYTHONPATH": str(engine)},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == "[]"

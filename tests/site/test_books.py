@@ -80,12 +80,15 @@ def test_epub_shows_cells_and_pictures(epub: Path, chapters: dict[str, Beautiful
     assert guide.select("svg > title")
     with zipfile.ZipFile(epub) as archive:
         names = archive.namelist()
-        styles = "".join(archive.read(name).decode() for name in names if name.endswith(".css"))
+        linked = {link["href"].rpartition("/")[2] for link in guide.select("link[rel=stylesheet]")}
+        assert {"book.css", "live.css"} <= linked
+        sheets = [name for name in names if name.rpartition("/")[2] in linked]
+        styles = "".join(archive.read(name).decode() for name in sheets)
     pictures = [str(image["src"]) for chapter in chapters.values() for image in chapter.select("img[src]")]
     assert pictures
     for picture in pictures:
         assert picture.removeprefix("../") in names
-    # Without the theme, each colour and size that the cells use has to be defined.
+    # Without the theme, each colour and size that the cells use has to be defined, or to have a fall-back.
     used = set(re.findall(r"var\((--(?!sd-)[a-z-]+)\)", styles))
     assert used <= set(re.findall(r"^\s*(--[a-z-]+):", styles, flags=re.MULTILINE)), "an undefined variable"
 

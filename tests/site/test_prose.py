@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 from .conftest import Site
 
 # Pages that Sphinx makes of names.
-MADE = ("genindex.html", "py-modindex.html", "search.html")
+MADE = ("genindex.html", "search.html")
 LONGEST_SENTENCE = 36  # words
 # They belittle what is hard for the reader.
 BELITTLING = re.compile(r"\b(just|simply|easily|obviously|of course|basically|trivial(ly)?)\b", re.IGNORECASE)
@@ -20,9 +20,9 @@ FIRST_PERSON = re.compile(r"\b(I|I[’']\w+|[Ww]e|[Ww]e[’']\w+|[Uu]s|[Oo]ur|[M
 
 
 def sentences(page: BeautifulSoup) -> Iterator[str]:
-    """The sentences of a page's own prose, without code and without what code has printed."""
+    """The sentences of a page's own prose, without code, what code has printed and lists of versions."""
     article = BeautifulSoup(str(page.select_one("article") or ""), "html.parser")
-    for element in article.select("pre, table.indextable, .live-cell, dl.py"):
+    for element in article.select("pre, table.indextable, .live-cell, .live-executed, dl.py"):
         element.decompose()
     for code in article.select("code"):
         code.replace_with("CODE")

@@ -13,7 +13,7 @@ from .conftest import ROOT, Site
 # The sections of the original guide, in its order, by the words that their titles still share with ours.
 ORIGINAL_SECTIONS = (
     "Introduction",
-    "Our storage service providers",
+    "Storage service providers",
     "Working with storage backends in Django",
     "DEFAULT_FILE_STORAGE",
     "Using Easy Thumbnails",
