@@ -62,6 +62,21 @@ def test_what_programs_print_past_python_is_an_output(project):
     assert streams["stderr"] == "warning\n"
 
 
+def test_a_picture_of_pillow_is_shown_as_a_kernel_shows_it(project):
+    project.write(
+        "a", "from PIL import Image\ndisplay(Image.new('RGB', (4, 4), 'red'))\nImage.new('1', (2, 2))"
+    )
+    executions, errors = execute(project)
+    assert errors == []
+    kernels, _ = execute_all(project.read(), Store(project.store / "k"), project.root, progress=False)
+    outputs = [
+        [output["data"]["image/png"] for cell in each["a"].outputs for output in cell]
+        for each in (executions, kernels)
+    ]
+    assert outputs[0] == outputs[1]
+    assert len(outputs[0]) == 2
+
+
 @pytest.mark.parametrize(
     ("warm_up", "said"),
     [

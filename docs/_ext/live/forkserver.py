@@ -38,11 +38,11 @@ if __name__ == "__main__":
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
 
 from ipykernel.compiler import XCachingCompiler
-from ipykernel.jsonutil import encode_images, json_clean
 from ipykernel.zmqshell import ZMQInteractiveShell
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.error import StdinNotImplementedError
+from jupyter_client.jsonutil import json_default
 from traitlets.config import Config
 
 from live import kernel, offline
@@ -204,7 +204,7 @@ class _Hook(DisplayHook):
 
     def write_format_data(self, format_dict: dict[str, Any], md_dict: dict[str, Any] | None = None) -> None:
         made = {"data": format_dict, "metadata": md_dict or {}, "execution_count": self.prompt_count}
-        self.output.append({"output_type": "execute_result", **_clean(made)})
+        self.output.append({"output_type": "execute_result", **made})
 
     def finish_displayhook(self) -> None:
         """Write no newline."""
@@ -225,7 +225,7 @@ class _Publisher(DisplayPublisher):
         update: bool = False,
         **_: Any,
     ) -> None:
-        made = _clean({"data": data, "metadata": metadata or {}})
+        made = {"data": data, "metadata": metadata or {}}
         name = (transient or {}).get("display_id")
         if update:
             self.output.updates.append({"display_id": name, **made})
@@ -407,18 +407,13 @@ def warm_up(script: str, root: str) -> None:
             sys.exit(f"{script} imports {name}, which is the project's own, and would not be seen to change.")
 
 
-def _clean(value: dict[str, Any]) -> dict[str, Any]:
-    """Make an output JSON, with pictures in base64, as ipykernel does."""
-    value["data"] = encode_images(value["data"])  # type: ignore[no-untyped-call]
-    return dict(json_clean(value))  # type: ignore[no-untyped-call]
-
-
 def _no_input(prompt: object = "") -> str:
     raise StdinNotImplementedError("raw_input was called, but this frontend does not support input requests.")
 
 
 def _line(value: Any) -> bytes:
-    return json.dumps(value).encode() + b"\n"
+    # Pictures are bytes, of which a kernel makes base64 in the same way.
+    return json.dumps(value, default=json_default).encode() + b"\n"
 
 
 def main() -> None:
