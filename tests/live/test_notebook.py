@@ -131,7 +131,7 @@ def test_errors_name_file_line_and_cell(project, monkeypatch):
         (":raises: a, b\n:tags: [raises-exception]\n{}[1]", "must name one exception class"),
         (":tags: [hide-imput]\n1", "Unknown tag 'hide-imput'"),
         (":tags: hide-input\n1", "must be a list"),
-        (":nane: a\n1", "Unknown option 'nane'. There are: name, raises, tags."),
+        (":nane: a\n1", "Unknown option 'nane'. There are: browser, name, raises, tags."),
         (":name: [a\n1", "options are not YAML"),
         (":name\n1", "must be a name and a value"),
         ("", "The cell is empty"),
