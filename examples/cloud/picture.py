@@ -37,7 +37,7 @@ class Card:
     """An instance.
 
     :param name: its name.
-    :param release: the number of its deploy.
+    :param release: the number of its deployment.
     :param files: the names of the files on its disk; ``None`` if the instance is lost, and its disk with it.
     """
 

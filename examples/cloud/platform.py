@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ from cloud.drawing import shorten
 from cloud.requests import RequestLog, observed, recorded, unrecorded
 from conf.storage import parse, storage_entry
 
-#: Where an instance's disk holds uploads if its deploy names no directory.
+#: Where an instance's disk holds uploads if its deployment names no directory.
 MEDIA = "/app/media"
 
 
@@ -30,14 +31,15 @@ class Instance:
     """A copy of your application, with a disk that nobody shares and nothing outlives.
 
     :meth:`Cloud.start` makes it. Code in its ``with`` block runs "on" it: ``default_storage``, each field
-        without a storage of its own and easy-thumbnails then use what the deploy's ``DEFAULT_STORAGE_DSN``
-        names, ``settings.MEDIA_ROOT`` is :attr:`media`, and ``os.environ`` holds the deploy's variables.
+        without a storage of its own and easy-thumbnails then use what the deployment's
+        ``DEFAULT_STORAGE_DSN`` names, ``settings.MEDIA_ROOT`` is :attr:`media`, and ``os.environ`` holds the
+        deployment's variables.
     """
 
     def __init__(self, name: str, release: int, environment: dict[str, str], disk: Path) -> None:
         #: Its name, such as ``web-1``.
         self.name = name
-        #: The number of the deploy that it belongs to, from 1.
+        #: The number of the deployment that it belongs to, from 1.
         self.release = release
         self._environment = environment
         self._disk = disk
@@ -143,30 +145,38 @@ class Cloud:
     it.
 
     moto plays Amazon S3, or the provider that ``dsn`` names, in this process; the bucket is created in it.
-    While the cloud is open the environment holds dummy credentials only, and a request that would leave this
-    machine is refused. Outside of an instance Django uses the bucket.
+    While the cloud is open the environment holds no credentials but the bucket's, and a request that would
+    leave this machine is refused. Outside of an instance Django uses the bucket.
+
+    A server that you run on this machine takes moto's place if ``DEFAULT_STORAGE_DSN`` of the environment
+    names one: its host is ``127.0.0.1``, ``localhost`` or ``::1``. What that variable says of any other
+    storage is left alone. The bucket must be empty, for examples write and delete in it.
 
     There is one cloud at a time: a new one closes the one before, so that you can run a notebook's cell
     again.
 
-    :param bucket: the name of the bucket, in Amazon S3.
-    :param region: the region of the bucket.
-    :param dsn: the storage DSN of the bucket, in place of ``bucket`` and ``region``. If its host is
-        ``127.0.0.1``, ``localhost`` or ``::1``, moto stays out: the server that you run there is used, and
-        its bucket as it is.
-    :param environment: environment variables of the first deploy; ``DEFAULT_STORAGE_DSN`` is the bucket's DSN
-        if you give none.
+    :param bucket: the name of the bucket; by default ``media``, or the one that ``DEFAULT_STORAGE_DSN``
+        names on this machine.
+    :param region: the region of the bucket; by default ``eu-central-1``, or what that DSN says.
+    :param dsn: the storage DSN of the bucket, in place of ``bucket``, ``region`` and the environment's. If it
+        names a server on this machine, that is used, and its bucket as it is.
+    :param environment: environment variables of the first deployment; ``DEFAULT_STORAGE_DSN`` is the bucket's
+        DSN if you give none.
     :raises conf.storage.StorageDSNError: if a DSN cannot be used.
-    :raises ValueError: if ``dsn`` names a directory.
+    :raises ValueError: if ``dsn`` names a directory, or the environment's a bucket that isn't empty.
     """
 
     _open: ClassVar["Cloud | None"] = None
+    # Buckets on this machine that were empty when this process first used them.
+    _found_empty: ClassVar[set[tuple[Any, ...]]] = set()
 
-    def __init__(
-        self, bucket: str = "media", region: str = "eu-central-1", *, dsn: str = "", **environment: str
-    ) -> None:
+    def __init__(self, bucket: str = "", region: str = "", *, dsn: str = "", **environment: str) -> None:
+        # While a cloud is open, the variable is its own.
+        self._given: str = Cloud._open._given if Cloud._open else os.environ.get("DEFAULT_STORAGE_DSN", "")
+        server = "" if dsn else _on_this_machine(self._given, bucket, region)
+        amazon = f"s3://testing:testing@{bucket or 'media'}.s3.{region or 'eu-central-1'}.amazonaws.com/"
         #: The storage DSN of the bucket.
-        self.dsn = dsn or f"s3://testing:testing@{bucket}.s3.{region}.amazonaws.com/"
+        self.dsn = dsn or server or amazon
         self._storage = storage_entry(self.dsn)["OPTIONS"]
         if "bucket_name" not in self._storage:
             raise ValueError(
@@ -182,16 +192,14 @@ class Cloud:
             Cloud._open.close()
         with ExitStack() as stack:
             stack.enter_context(aws.environment({"DEFAULT_STORAGE_DSN": self.dsn}))
-            stack.enter_context(
-                aws.played(
-                    self._storage.get("endpoint_url", ""), self._storage.get("region_name", "us-east-1")
-                )
-            )
+            stack.enter_context(aws.played(self._storage))
             stack.enter_context(observed())
             self._disks = Path(stack.enter_context(_directory()))
             #: A boto3 S3 client that reaches the bucket.
             self.client: Any = aws.client(self._storage)
             aws.create_bucket(self.client, self.bucket)
+            if server:
+                self._begin_empty()
             stack.callback(process.forget_storages)
             if apps.ready:
                 stack.enter_context(process.using(process.entries_for(self.dsn)))
@@ -209,8 +217,7 @@ class Cloud:
         """The keys of the objects in the bucket, sorted. Asking for them is not logged."""
         self._check()
         with unrecorded():
-            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
-            return tuple(sorted(item["Key"] for page in pages for item in page.get("Contents", ())))
+            return tuple(sorted(aws.keys(self.client, self.bucket)))
 
     @property
     def instances(self) -> tuple[Instance, ...]:
@@ -235,7 +242,7 @@ class Cloud:
             django.setup()
 
     def start(self, name: str = "") -> Instance:
-        """Start an instance of the current deploy, with an empty disk.
+        """Start an instance of the current deployment, with an empty disk.
 
         :param name: its name: lower-case letters, digits and hyphens. By default ``web-`` and the first
             number that is free.
@@ -377,6 +384,23 @@ class Cloud:
         cards = tuple(self._instances[name]._card() for name in self._names())
         return picture.Scene(cards, self.bucket, self.keys, target)
 
+    def _begin_empty(self) -> None:
+        """Make sure that the bucket is empty: what an earlier cloud of this process left there is removed.
+
+        :raises ValueError: if somebody else's objects are in it.
+        """
+        place = self._place(self._storage)
+        keys = aws.keys(self.client, self.bucket)
+        if keys and place not in Cloud._found_empty:
+            raise ValueError(
+                f"The bucket {self.bucket}, which DEFAULT_STORAGE_DSN names, is not empty, and examples "
+                "write and delete in their bucket. Name an empty one, or take the variable out of the "
+                "environment: moto then plays Amazon S3."
+            )
+        for key in keys:
+            self.client.delete_object(Bucket=self.bucket, Key=key)
+        Cloud._found_empty.add(place)
+
     @staticmethod
     def _place(options: dict[str, Any]) -> tuple[Any, ...]:
         return options["bucket_name"], options.get("endpoint_url")
@@ -395,6 +419,21 @@ class Cloud:
 def _order(name: str) -> list[tuple[int, str]]:
     """Sort web-10 after web-9."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def _on_this_machine(dsn: str, bucket: str, region: str) -> str:
+    """Return the DSN of a bucket on the server that a DSN names, if it is a server on this machine.
+
+    :param dsn: any storage DSN, or nothing.
+    :param bucket: another bucket on that server; empty for the one of the DSN.
+    :param region: another region; empty for the one of the DSN.
+    :returns: the DSN; empty if there is no such server.
+    :raises conf.storage.StorageDSNError: if a DSN cannot be used.
+    """
+    storage = parse(dsn) if dsn else None
+    if storage is None or not aws.is_loopback(storage.endpoint_url):
+        return ""
+    return replace(storage, bucket=bucket or storage.bucket, region=region or storage.region).build()
 
 
 def _checked(environment: dict[str, str]) -> dict[str, str]:

@@ -1,7 +1,8 @@
-"""What a process on an instance sees of Django: the storages of its deploy, and a disk of its own.
+"""What a process on an instance sees of Django: the storages of its deployment, and a disk of its own.
 
-On a platform each instance is a process that reads ``conf.settings`` with the environment of its deploy. Here
-all of them are one process, which read its settings long ago, so that the storages are exchanged instead.
+On a platform each instance is a process that reads ``conf.settings`` with the environment of its deployment.
+Here all of them are one process, which read its settings long ago, so that the storages are exchanged
+instead.
 """
 
 import os
@@ -40,12 +41,12 @@ def remember_dsn() -> None:
 
 
 def entries_for(dsn: str, disk: Path | None = None) -> Entries:
-    """Work out the ``STORAGES`` with which the project would start on a deploy.
+    """Work out the ``STORAGES`` with which the project would start on a deployment.
 
-    The entries that ``conf.settings`` made from the DSN are made from the deploy's. Others are the project's
-    own and stay, such as one that a notebook wrote by hand.
+    The entries that ``conf.settings`` made from the DSN are made from the deployment's. Others are the
+    project's own and stay, such as one that a notebook wrote by hand.
 
-    :param dsn: the deploy's ``DEFAULT_STORAGE_DSN``.
+    :param dsn: the deployment's ``DEFAULT_STORAGE_DSN``.
     :param disk: the root of the instance's disk, below which local directories are then found.
     :returns: the entries by alias.
     """
@@ -118,7 +119,7 @@ def _storages_of(entries: Entries) -> dict[str, Storage]:
 
 
 def forget_storages() -> None:
-    """Let go of all storages that were made for deploys."""
+    """Let go of all storages that were made for deployments."""
     _opened.clear()
 
 

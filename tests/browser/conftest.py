@@ -1,87 +1,45 @@
-"""A real browser, and the built site, served below a path as any static host may do."""
+"""The site, built with what runs its cells, and served below a path as any static host may do."""
 
 from __future__ import annotations
 
-import functools
-import http.server
-import os
-import shutil
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.site.conftest import ROOT, build
+from publish import cache_control
 
-# As the site may lie in a folder of its host.
-BELOW = "/a/folder"
+from ..access.conftest import Handler, browser  # noqa: F401  (a fixture, by its import)
+from ..access.conftest import served as serve
+from ..site.conftest import ROOT, build
+
+# A site may lie in a folder of its host.
+BELOW = "a/folder"
+
+
+class Published(Handler):
+    """Lets browsers keep files for as long as ``nox -s publish`` does."""
+
+    def end_headers(self) -> None:
+        name = self.path.partition("?")[0].removeprefix(f"/{BELOW}/")
+        self.send_header("Cache-Control", cache_control(name))
+        super().end_headers()
 
 
 @dataclass
 class Served:
-    """The site on a port of this machine.
+    """The site, served.
 
-    :param folder: the site.
+    :param folder: its folder.
     :param url: its address, with a slash at the end.
     """
 
     folder: Path
     url: str
-
-
-class _Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves the site below a path, and says nothing."""
-
-    extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | {
-        ".mjs": "text/javascript",
-        ".wasm": "application/wasm",
-    }
-
-    def translate_path(self, path: str) -> str:
-        if not path.startswith(f"{BELOW}/"):
-            return os.devnull
-        return super().translate_path(path.removeprefix(BELOW))
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        pass
-
-
-@pytest.fixture(scope="session")
-def served() -> Iterator[Served]:
-    """The site, built strictly, with what runs cells in it, and served."""
-    done = build()
-    assert done.returncode == 0, done.stdout
-    folder = ROOT / "build" / "html"
-    assert (folder / "_static/live/editor.js").is_file(), "nox -s browser builds the site with Run in it."
-    handler = functools.partial(_Handler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield Served(folder, f"http://127.0.0.1:{server.server_port}{BELOW}/")
-        server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """The system's Chromium, or Playwright's own where it is installed."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=[
-                "--no-sandbox",  # a container's root has none
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-            ],
-        )
-        yield browser
-        browser.close()
 
 
 @dataclass
@@ -90,11 +48,11 @@ class Reader:
 
     :param browser: the browser.
     :param site: the site.
-    :param requested: addresses that pages asked for.
     """
 
     browser: Browser
     site: Served
+    #: Addresses that pages asked for.
     requested: list[str] = field(default_factory=list)
     _contexts: list[BrowserContext] = field(default_factory=list)
 
@@ -105,7 +63,6 @@ class Reader:
         :param options: as for Playwright's ``new_context``.
         """
         context = self.browser.new_context(**options)
-        context.set_default_timeout(30_000)
         context.on("request", lambda request: self.requested.append(request.url))
         self._contexts.append(context)
         page = context.new_page()
@@ -121,15 +78,30 @@ class Reader:
         assert [url for url in self.requested if not url.startswith(allowed)] == []
 
 
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The site, built strictly, with Run in it, and served."""
+    done = build()
+    assert done.returncode == 0, done.stdout
+    folder = ROOT / "build" / "html"
+    assert (folder / "_static/live/editor.js").is_file(), "nox -s browser builds the site with Run in it."
+    host = tmp_path_factory.mktemp("host")
+    (host / BELOW).parent.mkdir()
+    (host / BELOW).symlink_to(folder)
+    with serve(host) as server:
+        server.RequestHandlerClass = partial(Published, directory=str(host))
+        yield Served(folder, f"{server.address}{BELOW}/")
+
+
+@pytest.fixture(scope="session")
+def chromium(browser: Browser) -> Browser:  # noqa: F811
+    """The machine's Chromium, or Playwright's own."""
+    return browser
+
+
 @pytest.fixture
 def reader(chromium: Browser, served: Served) -> Iterator[Reader]:
     """A reader of the site."""
     reader = Reader(chromium, served)
     yield reader
     reader.close()
-
-
-@pytest.fixture(scope="session")
-def npm() -> Path:
-    """The folder in which npm's packages are installed."""
-    return Path(os.environ["LIVE_BROWSER_NPM"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Error
 
-from tests.browser.conftest import Reader, Served
+from live import browser
+from tests.browser.conftest import ROOT, Reader, Served
 from tests.browser.test_cells import packed, run_cells, runtime_of
 
 HELLO = [{"label": "hello", "source": "print('Hello')", "expected": "printed\n| Hello"}]
@@ -173,3 +175,12 @@ def test_stop_ends_an_endless_loop(served: Served, reader: Reader) -> None:
       return (await run) instanceof StoppedError;
     }"""
     assert page.evaluate(stopped, [f"{served.url}_static/live/session.js", runtime_of(served)])
+
+
+def test_packing_again_elsewhere_gives_the_same_bytes(served: Served, tmp_path: Path) -> None:
+    """Pages name the digest of the manifest, and two builds of a commit have the same pages."""
+    npm = Path(os.environ["LIVE_BROWSER_NPM"])
+    fetched = ROOT / "build" / "wheels"
+    again = browser.packed(ROOT / "docs" / "browser", ROOT, npm, tmp_path / "elsewhere", fetched)
+    manifest = served.folder / again.path / "manifest.json"
+    assert (again.folder / "manifest.json").read_bytes() == manifest.read_bytes()

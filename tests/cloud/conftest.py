@@ -44,6 +44,6 @@ def cloud() -> Iterator[Cloud]:
 
 @pytest.fixture
 def local_cloud() -> Iterator[Cloud]:
-    """A cloud whose first deploy keeps uploads on each instance's disk."""
+    """A cloud whose first deployment keeps uploads on each instance's disk."""
     with Cloud(DEFAULT_STORAGE_DSN=LOCAL) as cloud:
         yield cloud

@@ -10,12 +10,15 @@ from typing import Any
 
 import boto3
 import pytest
+import requests
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from moto.server import ThreadedMotoServer
 
 from cloud import Cloud
 from cloud.aws import RequestRefused
+from conf.storage import StorageDSNError
+from tests.cloud.conftest import LOCAL
 
 EXOSCALE = "s3://testing:testing@media.sos-ch-dk-2.exo.io/"
 
@@ -120,8 +123,10 @@ def server() -> Iterator[str]:
     """A server on loopback, as SeaweedFS would be: its host and port."""
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
+    address = "{}:{}".format(*server.get_host_and_port())
+    requests.post(f"http://{address}/moto-api/reset", timeout=10).raise_for_status()
     try:
-        yield "{}:{}".format(*server.get_host_and_port())
+        yield address
     finally:
         server.stop()
 
@@ -143,6 +148,91 @@ def test_a_server_on_this_machine_answers_for_itself(server: str) -> None:
         assert cloud.keys == ("cat.jpg",)
         with pytest.raises(RequestRefused):
             boto3.client("s3", endpoint_url="https://example.org").list_buckets()
+
+
+# -- A server that the environment names --------------------------------------------------------------------
+
+
+def test_the_environment_may_name_a_server_on_this_machine(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dsn = f"s3+http://somebody:top-secret@{server}/uploads/"
+    monkeypatch.setenv("DEFAULT_STORAGE_DSN", dsn)
+    with Cloud() as cloud, cloud.start():
+        assert (cloud.dsn, cloud.bucket) == (dsn, "uploads")
+        default_storage.save("cat.jpg", ContentFile(b"Meow"))
+        assert default_storage.url("cat.jpg").startswith(f"http://{server}/uploads/cat.jpg?")
+        assert requests.get(default_storage.url("cat.jpg"), timeout=10).content == b"Meow"
+    assert os.environ["DEFAULT_STORAGE_DSN"] == dsn
+    # By name, a bucket is chosen on that server.
+    with Cloud(bucket="photos", region="eu-central-1") as cloud:
+        assert cloud.dsn == f"s3+http://somebody:top-secret@{server}/photos/?region=eu-central-1"
+    # A DSN decides alone.
+    with Cloud(dsn=EXOSCALE) as cloud:
+        assert (cloud.dsn, cloud.keys) == (EXOSCALE, ())
+
+
+def test_a_cell_that_runs_again_finds_the_servers_bucket_empty(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEFAULT_STORAGE_DSN", f"s3+http://testing:testing@{server}/uploads/")
+    for _ in range(2):
+        cloud = Cloud()
+        assert cloud.keys == ()
+        cloud.client.put_object(Bucket=cloud.bucket, Key="cat.jpg", Body=b"Meow")
+    cloud.close()
+
+
+def test_what_somebody_else_keeps_on_the_server_is_left_alone(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dsn = f"s3+http://somebody:top-secret@{server}/uploads/"
+    with Cloud(dsn=dsn) as cloud:
+        cloud.client.put_object(Bucket=cloud.bucket, Key="work.txt", Body=b"A year of it")
+    monkeypatch.setenv("DEFAULT_STORAGE_DSN", dsn)
+    before = dict(os.environ)
+    with pytest.raises(
+        ValueError, match=r"^The bucket uploads, which DEFAULT_STORAGE_DSN names, is not empty"
+    ):
+        Cloud()
+    assert dict(os.environ) == before
+    with Cloud(dsn=dsn) as cloud:
+        assert cloud.keys == ("work.txt",)
+
+
+@pytest.mark.parametrize("dsn", [EXOSCALE, "s3://key:secret@work.s3.amazonaws.com/", LOCAL, ""])
+def test_any_other_storage_of_the_environment_is_left_alone(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEFAULT_STORAGE_DSN", dsn)
+    with Cloud() as cloud:
+        assert cloud.dsn == "s3://testing:testing@media.s3.eu-central-1.amazonaws.com/"
+        cloud.client.put_object(Bucket="media", Key="cat.jpg", Body=b"Meow")
+        with Cloud(region="eu-west-1") as another:
+            assert another.keys == ()
+
+
+def test_a_wrong_dsn_in_the_environment_is_told_and_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEFAULT_STORAGE_DSN", "s3+http://somebody:top-secret@127.0.0.1:99999/media/")
+    with pytest.raises(StorageDSNError, match="The port of the storage DSN is wrong") as error:
+        Cloud()
+    assert "top-secret" not in str(error.value)
+
+
+def test_the_server_answers_whoever_names_no_other(server: str) -> None:
+    dsn = f"s3+http://somebody:top-secret@{server}/uploads/"
+    with Cloud(dsn=dsn), pytest.MonkeyPatch.context() as patch:
+        assert os.environ["AWS_ENDPOINT_URL_S3"] == f"http://{server}"
+        credentials: Any = boto3.session.Session().get_credentials()
+        assert (credentials.access_key, credentials.secret_key) == ("somebody", "top-secret")
+        bare = boto3.client("s3")
+        assert [bucket["Name"] for bucket in bare.list_buckets()["Buckets"]] == ["uploads"]
+        # There is no moto that would answer in Amazon's place.
+        with pytest.raises(RequestRefused, match=r"^A request to sts\S*\.amazonaws\.com was stopped"):
+            boto3.client("sts").get_caller_identity()
+        patch.delenv("AWS_ENDPOINT_URL_S3")
+        with pytest.raises(RequestRefused):
+            boto3.client("s3").list_buckets()
 
 
 FORBIDDEN = (

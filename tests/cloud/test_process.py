@@ -1,4 +1,4 @@
-"""Code on an instance sees the storages of its deploy and the instance's own disk."""
+"""Code on an instance sees the storages of its deployment and the instance's own disk."""
 
 import sys
 from importlib import import_module

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 import shutil
 import zipfile
@@ -278,10 +279,10 @@ def text(tag: Tag, selector: str = "") -> str:
 
 
 def in_view(tag: Tag) -> str:
-    """Give what is seen of a tag before the reader unfolds anything."""
+    """Give what is seen of a tag before the reader unfolds or points at anything."""
     copy = BeautifulSoup(str(tag), "html.parser")
-    for folded in copy.select("details"):
-        folded.decompose()
+    for hidden in copy.select("details, .headerlink"):
+        hidden.decompose()
     return copy.get_text()
 
 
@@ -384,6 +385,54 @@ def test_frames_of_libraries_are_folded_away_under_short_names(built):
     assert text(cell, "summary") == "Full traceback"
 
 
+def test_every_cell_has_a_link_of_its_own(built):
+    guide = built.page("guide")
+    anchors = [cell["id"] for cell in cells(guide)]
+    # The third time that one cell is quoted on the page.
+    assert anchors[0] == "cell-lesson-greet"
+    assert "cell-lesson-greet-3" in anchors
+    assert len(set(anchors)) == len(anchors)
+    for page in (guide, built.page("notebooks/lesson")):
+        for cell in cells(page):
+            assert cell.find("a", class_="headerlink", recursive=False)["href"] == f"#{cell['id']}"
+
+
+def test_every_tab_has_a_link_named_after_what_it_holds(built):
+    guide = built.page("guide")
+    panels = guide.select(".sphinx-tabs-panel")
+    # The second one's cell is not called after the tab, so its link is.
+    assert [panel["id"] for panel in panels] == ["tab-lesson-broken", "tab-other-table-correct"]
+    for panel in panels:
+        tab = guide.find(id=panel["aria-labelledby"])
+        assert tab["aria-controls"] == panel["id"]
+        assert panel.find("a", class_="headerlink", recursive=False)["href"] == f"#{panel['id']}"
+
+
+def test_index_leads_to_the_cell_that_raises(built):
+    index = (built.out / "searchindex.js").read_text(encoding="utf-8")
+    entries = json.loads(index.partition('"indexentries":')[2].partition('},"')[0] + "}")
+    assert {where[1] for where in entries["runtimeerror: no <b>lesson</b>"]} == {
+        "cell-broken",
+        "cell-lesson-broken",
+    }
+
+
+def test_index_is_whole_after_a_build_of_one_page(own):
+    own.build()
+    entries = (own.root / "build/html/searchindex.js").read_text(encoding="utf-8").count("cell-lesson-broken")
+    own.file("docs/more/page-0.rst", "Edited\n======\n\n.. live:: lesson#greet\n")
+    assert own.build().read == {"more/page-0"}
+    after = (own.root / "build/html/searchindex.js").read_text(encoding="utf-8")
+    assert after.count("cell-lesson-broken") == entries > 0
+
+
+def test_lines_of_libraries_are_not_searched(built):
+    index = (built.out / "searchindex.js").read_text(encoding="utf-8")
+    assert "raw_decode" in text(built.page("notebooks/lesson"), ".live-traceback")
+    assert '"raw_' not in index
+    assert '"jsondecodeerror"' in index
+
+
 def test_drawing_stands_in_the_page_itself(built):
     for page in ("guide", "notebooks/lesson"):
         html = (built.out / f"{page}.html").read_text(encoding="utf-8")
@@ -407,7 +456,9 @@ def test_page_says_with_what_it_was_executed(built):
     said = text(built.page("notebooks/lesson"), ".live-executed")
     pygments, jupytext = packages["Pygments".lower()], packages["jupytext"]
     assert said == f"Executed on Python {version} with Pygments {pygments} and jupytext {jupytext}."
-    assert not built.page("guide").select(".live-executed")
+    # A page that quotes cells of two notebooks, executed with the same, says it once.
+    quoting = text(built.page("guide"), ".live-executed")
+    assert quoting == f"The cells on this page: {said[0].lower()}{said[1:]}"
 
 
 def test_no_page_asks_a_third_party_or_for_a_missing_file(built):
@@ -542,6 +593,21 @@ def test_latex(site, built):
     assert "Drawing of two disks" in source
     assert r"\label{\detokenize{notebooks/lesson:cell-greet}}" in source
     assert "{RuntimeError}: no " in source
+
+
+@pytest.mark.parametrize(("builder", "pages"), [("epub", "*.xhtml"), ("singlehtml", "*.html")])
+def test_books_print_all_tabs_and_fold_nothing(site, built, builder, pages):
+    book = site.build(builder, to=f"book-{builder}")
+    assert (book.status, book.executed) == (0, [])
+    files = [BeautifulSoup(path.read_bytes(), "html.parser") for path in book.out.rglob(pages)]
+    panels = [panel for file in files for panel in file.select(".live-panel")]
+    assert [text(panel, ".live-panel-label") for panel in panels] == ["Broken", "Correct"]
+    assert "RuntimeError" in text(panels[0])
+    assert "4 requests" in text(panels[1])
+    for file in files:
+        assert not file.select("[hidden], [role=tab], [role=tablist], details, .live-downloads")
+    assert any("folded output" in file.get_text() for file in files)
+    assert not (book.out / "downloads").exists()
 
 
 @pytest.mark.parametrize("builder", ["gettext", "dummy"])

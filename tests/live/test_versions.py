@@ -238,13 +238,87 @@ def test_by_names_the_package_of_the_labels(own_site):
     ]
 
 
+# Each environment has a toy, and one of them has the real thing.
+SERVICES = 'live_show_packages += ["real", "toy"]\nlive_show_services = {"Real": "real", "Toy": "toy"}\n'
+
+
+def with_services(site: Site) -> None:
+    """Give a site two environments with the same Pygments, one of which has another service."""
+    site.file("docs/conf.py", f"{CONF}{SERVICES}")
+    site.file("requirements/old.txt", "pygments==1.2\ntoy==0.1\n")
+    site.file("requirements/new.txt", "pygments==1.2\ntoy==0.1\nreal==3\n")
+    site.guide(".. live-versions:: lesson#differs")
+
+
+def test_where_versions_are_the_same_tabs_are_named_after_services(own_site):
+    with_services(own_site)
+    own_site.record("new", RECORDED["new"] | {"differs": "printed\n| from the real one"})
+    assert own_site.build() == (0, "", {"index", "guide", "notebooks/lesson"})
+    shown = panels(own_site.cells("guide")[0])
+    assert list(shown) == [f"Pygments {NOW}", "Toy 0.1", "Real 3"]
+    assert shown["Real 3"].pre.get_text() == "from the real one\n"
+    lines = [[line.get_text() for line in panel.select("p")] for panel in shown.values()]
+    assert lines[1:] == [["Printed with Pygments 1.2, Toy 0.1."], ["Printed with Pygments 1.2, Real 3."]]
+
+
+def test_a_version_that_two_tabs_share_names_neither(own_site):
+    with_services(own_site)
+    own_site.file("requirements/old.txt", f"pygments=={NOW}\ntoy==0.1\n")
+    own_site.file("requirements/new.txt", f"pygments=={NOW}\nreal==3\n")
+    # The default environment, which has neither, puts out the same as the toy.
+    own_site.record("old", {**RECORDED["old"], "differs": "printed\n| as it is <now>"})
+    own_site.record("new", {**RECORDED["new"], "differs": "printed\n| from the real one"})
+    assert own_site.build()[:2] == (0, "")
+    assert list(panels(own_site.cells("guide")[0])) == ["default and Toy 0.1", "Real 3"]
+
+
+def test_what_is_the_same_with_each_service_says_so(own_site):
+    with_services(own_site)
+    own_site.file("requirements/old.txt", f"pygments=={NOW}\ntoy==0.1\n")
+    own_site.file("requirements/new.txt", f"pygments=={NOW}\nreal==3\n")
+    own_site.guide(".. live-versions:: lesson#same")
+    assert own_site.build()[:2] == (0, "")
+    [cell] = own_site.cells("guide")
+    assert panels(cell) == {}
+    assert "The same with default, Toy 0.1 and Real 3." in cell.get_text()
+
+
+def test_a_notebooks_page_says_where_else_it_was_executed(own_site):
+    with_services(own_site)
+    sentence = "It also ran with Real {real} and Pygments {pygments}."
+    own_site.file("docs/conf.py", f'{CONF}{SERVICES}live_also_executed = {{"new": "{sentence}"}}\n')
+    assert own_site.build()[:2] == (0, "")
+    html = (own_site.root / "build/html/notebooks/lesson.html").read_text(encoding="utf-8")
+    [said] = BeautifulSoup(html, "html.parser").select(".live-executed")
+    assert said.get_text().startswith("Executed on Python ")
+    assert said.get_text().endswith(f" with Pygments {NOW}. It also ran with Real 3 and Pygments 1.2.")
+    # Not where it didn't.
+    own_site.write("lesson", *(f":name: {name}\n{code}" for name, code in CELLS.items()))
+    for environment in ("old", "new"):
+        (own_site.root / f"examples/expected/{environment}/lesson.txt").unlink()
+    own_site.guide("Nothing.")
+    assert own_site.build()[:2] == (0, "")
+    html = (own_site.root / "build/html/notebooks/lesson.html").read_text(encoding="utf-8")
+    assert "It also ran" not in html
+    own_site.file("docs/conf.py", f'{CONF}live_also_executed = {{"new": "With Ruby {{ruby}}."}}\n')
+    assert own_site.build()[:2] == (0, "")
+
+
+def test_a_sentence_on_a_package_that_is_not_there_is_an_error(own_site):
+    own_site.file("docs/conf.py", f'{CONF}live_also_executed = {{"new": "With Ruby {{ruby}}."}}\n')
+    _, said, _ = own_site.build()
+    assert "live_also_executed of “new” names 'ruby', which is no package of its lock file." in said
+
+
 def test_labels_that_are_the_same_are_an_error(own_site):
-    own_site.file("requirements/new.txt", "pygments==1.2\n")
+    own_site.file("requirements/new.txt", "pygments==1.2\ntwo-words==7.0\n")
+    conf = f'{CONF}live_show_services = {{"Two words": "two-words"}}\n'
+    own_site.file("docs/conf.py", conf)
     own_site.record("new", RECORDED["new"] | {"differs": "printed\n| something else"})
     own_site.guide(".. live-versions:: lesson#differs")
     status, said, _ = own_site.build()
     assert status == 1
-    assert f"Two tabs would be called the same: Pygments {NOW}, Pygments 1.2, Pygments 1.2. Name a" in said
+    assert f"Two tabs would be called the same: Pygments {NOW}, Two words 7.0, Two words 7.0. Name a" in said
 
 
 @pytest.mark.parametrize("lost", ["transcript", "cell"])

@@ -1,7 +1,10 @@
 """The real server: it works by DSN alone, keeps to itself, and leaves nothing behind."""
 
+import json
 import signal
 import socket
+import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 from typing import Any
@@ -98,6 +101,44 @@ def test_nothing_is_left_when_the_parent_dies(
     assert not any(path.exists() for path in outside)
     with pytest.raises(requests.ConnectionError):
         requests.get(url, timeout=10)
+
+
+def test_as_a_service_it_gives_its_dsn_and_ends_with_its_input(eventually: Any) -> None:
+    script = Path(seaweedfs.__file__).with_name("service.py")
+    program = subprocess.Popen(
+        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with program:
+        given = json.loads(program.stdout.readline())
+        assert list(given) == ["DEFAULT_STORAGE_DSN"]
+        media = storage(given["DEFAULT_STORAGE_DSN"])
+        assert media.listdir("") == ([], [])
+        assert media.bucket_name == "media"
+        media.save("hello.txt", ContentFile(b"Hello"))
+        address = media.url("hello.txt")
+        assert requests.get(address, timeout=10).content == b"Hello"
+        children = psutil.Process(program.pid).children(recursive=True)
+        assert "weed" in [child.name() for child in children]
+        program.stdin.close()
+        assert program.wait(60) == 0
+    assert eventually(lambda: not any(child.is_running() for child in children))
+    with pytest.raises(requests.ConnectionError):
+        requests.get(address, timeout=10)
+
+
+def test_a_service_without_a_server_ends_with_what_to_install(tmp_path: Path) -> None:
+    script = Path(seaweedfs.__file__).with_name("service.py")
+    code = f"""
+import runpy, sysconfig
+sysconfig.get_path = lambda name: {str(tmp_path)!r}
+runpy.run_path({str(script)!r}, run_name="__main__")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "SeaweedFS isn't installed in this environment" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_another_is_empty_and_separate_even_if_a_port_was_taken(

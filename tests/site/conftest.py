@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
@@ -28,13 +29,44 @@ class Site:
             if "_static" not in path.parts
         }
 
+    def file_at(self, page: str, address: str) -> Path:
+        """The file that a page means by an address without a host.
 
-def build() -> subprocess.CompletedProcess[str]:
-    """Build the site strictly, with executions shared with the other sessions."""
+        :param page: the page's path. The 404 page begins its addresses at the site's root.
+        :param address: the address, with or without query and fragment; empty for the page itself.
+        """
+        path = unquote(urlsplit(address).path)
+        if not path:
+            return self.folder / page
+        return self.folder / path[1:] if path[0] == "/" else (self.folder / page).parent / path
+
+
+# What says where a site is published. The site's own tests are of one that may be put anywhere.
+ADDRESSES = ("SITE_URL", "SITE_EDIT_URL", "READTHEDOCS_CANONICAL_URL")
+
+
+def build(
+    to: str | Path = "build/html", *options: str, root: Path = ROOT, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Build the site strictly, with executions and pages read shared with the other sessions of
+    its checkout.
+
+    :param to: the folder to build into.
+    :param options: more options of sphinx-build.
+    :param root: the checkout.
+    :param variables: variables of the environment that say where the site is published.
+    """
     command = [sys.executable, "-m", "sphinx", "--jobs=auto", "--doctree-dir=build/doctrees"]
-    command += ["--nitpicky", "--fail-on-warning", "--keep-going", "docs", "build/html"]
+    command += ["--nitpicky", "--fail-on-warning", "--keep-going", *options, "docs", str(to)]
+    environment = {name: value for name, value in os.environ.items() if name not in ADDRESSES}
     return subprocess.run(
-        command, cwd=ROOT, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        cwd=root,
+        env=environment | variables,
+        check=False,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
 
 

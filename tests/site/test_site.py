@@ -70,8 +70,7 @@ def test_every_internal_link_leads_somewhere(site: Site) -> None:
             parts = urlsplit(str(link["href"]))
             if parts.scheme or parts.netloc:
                 continue
-            target = (site.folder / path).parent / unquote(parts.path) if parts.path else site.folder / path
-            target = target.resolve()
+            target = site.file_at(path, str(link["href"])).resolve()
             if not target.is_file():
                 broken.append(f"{path}: {link['href']}")
             elif parts.fragment and target.suffix == ".html":
@@ -88,8 +87,7 @@ def test_no_page_asks_a_third_party_for_anything(site: Site) -> None:
             address = str(tag.get("src") or tag.get("href"))
             assert not re.match(r"(https?:)?//", address), f"{path} loads {address}"
             if not address.startswith("data:"):
-                file = (site.folder / path).parent / unquote(urlsplit(address).path)
-                assert file.is_file(), f"{path} loads {address}, which isn't there"
+                assert site.file_at(path, address).is_file(), f"{path} loads {address}, which isn't there"
     for sheet in site.folder.rglob("*.css"):
         text = sheet.read_text(encoding="utf-8")
         assert not re.search(r"""(url\(|@import)\s*['"]?(https?:)?//""", text), sheet

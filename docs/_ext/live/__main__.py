@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from live import offline
 from live.execute import Execution, Store, execute_all
 from live.forked import runner_for
 from live.notebook import Notebook, NotebookError, read_all
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     options = parser.parse_args(arguments)
+    offline.hold_back()
     if not options.notebooks.is_dir():
         parser.error(f"There is no folder {options.notebooks}. Say by --notebooks where the notebooks are.")
     notebooks, errors = read_all(options.notebooks)
@@ -52,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             errors += failed
         else:
             python = _interpreter(options.python, parser)
-            environment = Environment(options.environment, python, lock=options.lock)
+            if options.service and not (options.root / options.service).is_file():
+                parser.error(f"There is no script {options.service} in {options.root.resolve()}.")
+            environment = Environment(options.environment, python, lock=options.lock, service=options.service)
             if not errors and not any(environment.name in notebook.environments for notebook in chosen):
                 parser.error(f"None of these notebooks runs in an environment {environment.name}.")
             executions, failed = execute_all(
@@ -164,6 +168,12 @@ def _parser() -> argparse.ArgumentParser:
         default=sys.executable,
         metavar="PATH",
         help="interpreter that has the environment's packages (this one)",
+    )
+    recorded.add_argument(
+        "--service",
+        default="",
+        metavar="SCRIPT",
+        help="script that runs beside each notebook, below the project's folder (none)",
     )
     recorded.add_argument(
         "--expected",

@@ -42,7 +42,7 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from live import transcript, wheels
+from live import render, transcript, wheels
 from live.domain import LiveDomain, domain_of
 from live.downloads import write_if_changed
 from live.notebook import Cell, Notebook
@@ -412,7 +412,7 @@ def pack(app: Sphinx) -> None:
     """Make the runtime before pages are written, which name it."""
     domain = domain_of(app.env)
     domain.runtime = None
-    if app.builder.format != "html" or not app.config.live_browser:
+    if not render.for_browsers(app.builder) or not app.config.live_browser:
         return
     npm = app.confdir / app.config.live_browser_npm
     if not app.config.live_browser_npm or not (npm / "node_modules" / "pyodide").is_dir():
@@ -432,7 +432,7 @@ def pack(app: Sphinx) -> None:
 
 def write(app: Sphinx, exception: Exception | None) -> None:
     """Put the runtime and the notebooks into the site."""
-    runtime = domain_of(app.env).runtime if app.builder.format == "html" else None
+    runtime = domain_of(app.env).runtime if render.for_browsers(app.builder) else None
     if exception is not None or runtime is None:
         return
     runtimes = app.outdir / RUNTIMES

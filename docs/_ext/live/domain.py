@@ -15,6 +15,7 @@ from sphinx.builders import Builder
 from sphinx.config import Config
 from sphinx.domains import Domain
 from sphinx.environment import BuildEnvironment
+from sphinx.roles import XRefRole
 from sphinx.util.nodes import make_refnode
 
 from live import render
@@ -49,6 +50,8 @@ class LiveDomain(Domain):
 
     name = "live"
     label = "Notebook cells"
+    #: ``:live:see:`words <notebook#anchor>``` leads to a cell on the page of its notebook.
+    roles: ClassVar[dict[str, Any]] = {"see": XRefRole(innernodeclass=nodes.inline, warn_dangling=True)}
     initial_data: ClassVar[dict[str, Any]] = {"shown": {}}
 
     #: The folder to which paths in executions and in ``live_bundle`` are relative.

@@ -15,7 +15,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -24,7 +24,7 @@ from typing import Any
 from nbformat import NotebookNode, from_dict
 from tqdm import tqdm
 
-from live import kernel
+from live import kernel, service
 from live.notebook import Notebook, NotebookError
 from live.runner import Environment, Run, run
 
@@ -163,7 +163,8 @@ def execute_all(
     """Execute those notebooks that are stale, side by side, each in a process of its own.
 
     Each execution is stored as soon as it is complete, so that nothing is lost if a later one fails or if the
-    process is ended. On Ctrl-C all kernels are killed before ``KeyboardInterrupt`` goes on.
+    process is ended. On Ctrl-C all kernels are killed, and all services ended, before ``KeyboardInterrupt``
+    goes on.
 
     :param notebooks: the notebooks; those that don't run in this environment are left out.
     :param store: where executions are kept.
@@ -195,16 +196,28 @@ def execute_all(
             _Progress(len(stale), progress) as shown,
         ):
 
+            async def run_served(notebook: Notebook) -> Run:
+                """Run a notebook, with the environment's service beside it if there is one."""
+                folder, skip = Path(scratch, notebook.name), [store.folder]
+                if not environment.service:
+                    with shown.running(notebook.name):
+                        return await runner(notebook, environment, root, folder, skip)
+                async with AsyncExitStack() as stack:
+                    with shown.running(f"{environment.service} for {notebook.name}", "starting"):
+                        beside = service.running(notebook, environment, root, folder, skip)
+                        served = await stack.enter_async_context(beside)
+                    with shown.running(notebook.name):
+                        result = await runner(notebook, served.environment, root, folder, skip)
+                    return served.counted(result)
+
             async def execute(notebook: Notebook) -> None:
                 async with free:
-                    with shown.running(notebook.name):
-                        started = monotonic()
-                        folder = Path(scratch, notebook.name)
-                        try:
-                            result = await runner(notebook, environment, root, folder, [store.folder])
-                        except NotebookError as error:
-                            errors[notebook.name] = error
-                            return
+                    started = monotonic()
+                    try:
+                        result = await run_served(notebook)
+                    except NotebookError as error:
+                        errors[notebook.name] = error
+                    else:
                         execution = Execution(
                             notebook.name,
                             environment.name,
@@ -217,6 +230,8 @@ def execute_all(
                         )
                         store.save(notebook, execution)
                         executions[notebook.name] = execution
+                    finally:
+                        shown.one_is_done()
 
             async with asyncio.TaskGroup() as group:
                 for notebook in stale:
@@ -271,18 +286,21 @@ class _Progress:
         self._bar.close()
 
     @contextmanager
-    def running(self, name: str) -> Iterator[None]:
-        """Show that a notebook runs."""
+    def running(self, name: str, verb: str = "executing") -> Iterator[None]:
+        """Show that a notebook runs, or that something is done for it."""
         self._running.append(name)
         self._bar.set_postfix_str(", ".join(self._running))
         if self._shown and self._plain:
-            print(f"executing {name}", file=sys.stderr, flush=True)
+            print(f"{verb} {name}", file=sys.stderr, flush=True)
         try:
             yield
         finally:
             self._running.remove(name)
             self._bar.set_postfix_str(", ".join(self._running), refresh=False)
-            self._bar.update()
+
+    def one_is_done(self) -> None:
+        """Show that one notebook more is done."""
+        self._bar.update()
 
 
 def _code(notebook: Notebook) -> dict[str, Any]:

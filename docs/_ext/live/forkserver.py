@@ -45,7 +45,7 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.error import StdinNotImplementedError
 from traitlets.config import Config
 
-from live import kernel
+from live import kernel, offline
 
 # A request holds environment variables and a few paths.
 _REQUEST_SIZE = 1 << 20
@@ -429,7 +429,7 @@ def main() -> None:
     parser.add_argument("--warm-up", required=True, help="script to run beforehand")
     options = parser.parse_args()
     del sys.path[0]
-    sys.addaudithook(kernel.refuse_other_machines)
+    offline.install()
     warm_up(options.warm_up, options.root)
     gc.collect()
     gc.freeze()  # so that forks need not copy what is there already

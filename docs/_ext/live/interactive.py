@@ -2,8 +2,12 @@
 
 The scripts are in ``docs/_static/live``. A page without cells loads none of them, and where the tools that
 make the rest aren't installed, no page does.
+
+The buttons are in the page from the start, so that nothing moves when the script comes. The style sheet shows
+them only where scripts run.
 """
 
+import html
 import os
 import re
 import subprocess
@@ -12,12 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from jupyter_sphinx.ast import CellInputNode
 from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 
 from live.domain import domain_of
 from live.downloads import write_if_changed
-from live.render import CellNode
+from live.render import CellNode, Folded, for_browsers
+from live.versions import ShowVersions
 
 logger = logging.getLogger(__name__)
 
@@ -29,13 +36,84 @@ class BundleError(Exception):
     """esbuild could not bundle the editor; the message says why."""
 
 
+# -- Buttons ------------------------------------------------------------------------------------------------
+
+
+class Bar(nodes.General, nodes.Element):
+    """The row of a cell's buttons, or the sentence that says why it has none.
+
+    ``label``, ``above`` and ``why`` are the cell's; ``first`` tells whether it is the first on its page that
+    can run. Only HTML for browsers shows it, and only if cells can run in the site at all.
+    """
+
+
+class AddBars(SphinxTransform):
+    """Put the buttons of each cell between its code and its output."""
+
+    default_priority = ShowVersions.default_priority + 2
+
+    def apply(self, **kwargs: Any) -> None:
+        """Add a row to each cell."""
+        first = True
+        for cell in self.document.findall(CellNode):
+            bar = Bar(label=cell["label"], above=cell["above"], why=cell["why"], first=False)
+            if not cell["why"]:
+                bar["first"], first = first, False
+            code = next((child for child in cell.children if _is_code(child)), None)
+            last = cell.children[-1] if cell.children else None
+            if code is not None:
+                cell.insert(cell.index(code) + 1, bar)
+            elif isinstance(last, nodes.paragraph) and "live-origin" in last["classes"]:
+                cell.insert(len(cell) - 1, bar)
+            else:
+                cell.append(bar)
+
+
+def _is_code(node: nodes.Node) -> bool:
+    return isinstance(node, CellInputNode) or (isinstance(node, Folded) and node["summary"] == "Code")
+
+
+def visit_bar_html(self: Any, node: Bar) -> None:
+    """Write the buttons; ``self`` is the translator."""
+    runtime = domain_of(self.builder.env).runtime
+    if runtime is None or not for_browsers(self.builder):
+        raise nodes.SkipNode
+    if node["why"]:
+        self.body.append(f'<p class="live-why">{html.escape(node["why"])}</p>\n')
+        raise nodes.SkipNode
+    size = f"{max(1, round(runtime.bytes / 1e6))} MB"
+    note = f"Runs in your browser. {size} to download, once." if node["first"] else ""
+    parts = [
+        _button("run", "Run", f"Run cell {node['label']}, downloads {size} once"),
+        f'<span class="live-size">{size}</span>',
+        _button("edit", "Edit", f"Edit cell {node['label']}"),
+        _button("above", "Run all above", f"Run all above cell {node['label']}") if node["above"] else "",
+        f'<span class="live-state">{note and f"""<span class="live-size-note">{note}</span>"""}</span>',
+    ]
+    name = html.escape(f"Cell {node['label']}")
+    self.body.append(f'<div class="live-bar" role="group" aria-label="{name}">{"".join(parts)}</div>\n')
+    raise nodes.SkipNode
+
+
+def _button(action: str, text: str, name: str) -> str:
+    return (
+        f'<button class="live-button live-{action}" type="button" data-live-action="{action}" '
+        f'aria-label="{html.escape(name)}">{text}</button>'
+    )
+
+
+def skip_bar(self: Any, node: Bar) -> None:
+    """Leave the buttons out where nothing can be clicked."""
+    raise nodes.SkipNode
+
+
 # -- Pages --------------------------------------------------------------------------------------------------
 
 
 def add_script(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Have a page with cells load the script that gives them their buttons."""
+    """Have a page with cells load the script that works their buttons."""
     runtime = domain_of(app.env).runtime
     if runtime is None or doctree is None or next(doctree.findall(CellNode), None) is None:
         return
@@ -119,6 +197,9 @@ def _licences(packages: Path, metafile: str) -> str:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register everything; :func:`live.sphinx.setup` does so."""
+    nowhere = (skip_bar, None)
+    app.add_node(Bar, html=(visit_bar_html, None), latex=nowhere, text=nowhere, man=nowhere)
+    app.add_transform(AddBars)
     # After live.browser has found out whether cells can run.
     app.connect("builder-inited", add_bundles, priority=950)
     app.connect("html-page-context", add_script)

@@ -18,8 +18,12 @@ What is noted, each file in the state in which the kernel first met it:
 What is not: files opened by other programs that a cell starts or by native libraries, databases named by a
 URI, and questions that open nothing, such as ``os.path.exists``.
 
-A cell that looks up another machine, or connects to it, gets an exception instead. Programs that a cell
-starts are not held back by this.
+A cell that looks up another machine, connects to it, or opens this machine's AWS files gets an exception
+instead, and programs that it starts are held back too. :mod:`live.offline` does that, and says exactly what
+holds where and what does not.
+
+An environment's service (:mod:`live.service`) is run by this file too, in place of a kernel: what its script
+uses is noted in the same way.
 """
 
 from __future__ import annotations
@@ -29,17 +33,22 @@ import contextlib
 import hashlib
 import importlib.machinery
 import importlib.metadata
-import ipaddress
 import json
 import os
 import platform
 import re
-import socket
+import runpy
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import CodeType
 from typing import Any
+
+# This file's folder would offer its neighbours as top-level modules, which no notebook asked for.
+if __name__ == "__main__":
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+
+from live import offline
 
 #: State of a file that is not there.
 ABSENT = "absent"
@@ -54,16 +63,8 @@ _DISTRIBUTION_FINDERS = frozenset({"importlib.metadata", "importlib_metadata", "
 
 _STARTS = frozenset({"os.exec", "os.posix_spawn", "os.system", "subprocess.Popen"})
 
-# Audit events that lead to another machine, and which of their arguments say to which.
-_REACHES = {
-    "socket.connect": 1,
-    "socket.sendto": 1,
-    "socket.sendmsg": 1,
-    "socket.getaddrinfo": 0,
-    "socket.gethostbyname": 0,
-}
-
-_LOOKUPS = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
+_NAME = re.compile(r"^Name: *(\S+)", re.MULTILINE)
+_VERSION = re.compile(r"^Version: *(\S+)", re.MULTILINE)
 
 # Audit events that change files, and which of their arguments are the files' paths.
 _CHANGES = {
@@ -104,34 +105,15 @@ def describe() -> dict[str, Any]:
     """
     packages: dict[str, str] = {}
     for distribution in importlib.metadata.distributions():
-        name = distribution.metadata["Name"]
-        if name:
+        # Only the two lines that count: to parse them all takes longer than to read a page.
+        # An old one is a single file, whose name is given already.
+        texts = (distribution.read_text(name) for name in ("METADATA", "PKG-INFO", ""))
+        metadata = next(filter(None, texts), "")
+        name, version = _NAME.search(metadata), _VERSION.search(metadata)
+        if name and version:
             # Where a distribution is installed twice, the first on the path is the one that is imported.
-            packages.setdefault(re.sub(r"[-_.]+", "-", name).lower(), distribution.version)
+            packages.setdefault(re.sub(r"[-_.]+", "-", name[1]).lower(), version[1])
     return {"python": platform.python_version(), "packages": dict(sorted(packages.items()))}
-
-
-def refuse_other_machines(event: str, args: tuple[Any, ...]) -> None:
-    """Stop what would reach another machine: an audit hook.
-
-    :param event: the audit event.
-    :param args: its arguments.
-    :raises ConnectionRefusedError: if the event names another machine.
-    """
-    if event not in _REACHES:
-        return
-    address = args[_REACHES[event]]
-    host = address[0] if isinstance(address, tuple) else address
-    # A socket in the file system has a path, but only "connect" and its like are asked for one.
-    if host is None or (isinstance(address, (str, bytes)) and event not in _LOOKUPS):
-        return
-    host = host.decode() if isinstance(host, bytes) else str(host)
-    if host in ("", "localhost", socket.gethostname()):
-        return
-    with contextlib.suppress(ValueError):
-        if ipaddress.ip_address(host.partition("%")[0]).is_loopback:
-            return
-    raise ConnectionRefusedError(f"A notebook may reach this machine only, and a cell asked for {host}.")
 
 
 class Tracer:
@@ -283,20 +265,27 @@ def _folder(path: str) -> str:
 
 
 def main() -> None:
-    """Run the script: describe the interpreter, or become a kernel."""
+    """Run the script: describe the interpreter, or become a kernel or a service."""
     parser = argparse.ArgumentParser(description="Run an IPython kernel that notes which files it uses.")
     parser.add_argument("--describe", action="store_true", help="print versions as JSON and end")
+    parser.add_argument("--service", help="script to run in place of a kernel")
     parser.add_argument("--root", help="folder of the project")
     parser.add_argument("--log", help="file that receives what is used")
     parser.add_argument("--skip", action="append", default=[], help="folder that is not part of the project")
     options, arguments = parser.parse_known_args()
-    del sys.path[0]  # this file's folder, whose modules no notebook asked for
+    del sys.path[0]
+    for name in ("live", "live.offline"):
+        del sys.modules[name]  # a project may have a module of that name
     if options.describe:
         print(json.dumps(describe()))
         return
     tracer = Tracer(options.root, options.log, [*options.skip, sys.prefix])
-    sys.addaudithook(refuse_other_machines)
+    offline.install()
     install(tracer)
+    if options.service:
+        sys.argv[:] = [options.service]
+        runpy.run_path(options.service, run_name="__main__")
+        return
 
     # After the hooks, so that a project's module that stands in the way of one of ipykernel's is noted.
     from ipykernel import kernelapp

@@ -6,7 +6,7 @@
  * Then a second interpreter imports what notebooks use, and its memory is kept: a reader's browser continues
  * from there.
  */
-import { createHash } from "node:crypto";
+import node, { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -23,9 +23,29 @@ const job = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const { loadPyodide } = await import(pathToFileURL(join(job.pyodide, "pyodide.mjs")));
 const read = (...path) => new Uint8Array(readFileSync(join(...path)));
 
+/**
+ * Stop the clock, and load the dice. The same content is to give the same bytes, whenever and wherever it is packed: so
+ * a clock ticks by the number of looks at it. A reader's browser has a clock and dice of its own.
+ */
+function holdStill() {
+  let looks = 0;
+  let dice = 0;
+  Date.now = () => Date.UTC(2026, 0, 1) + (looks += 1) / 1000;
+  performance.now = () => (looks += 1) / 1000;
+  node.randomFillSync = (view) => {
+    const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    for (let i = 0; i < bytes.length; i += 1) {
+      dice = (Math.imul(dice, 1103515245) + 12345) >>> 0;
+      bytes[i] = dice >>> 16;
+    }
+    return view;
+  };
+}
+
 /** Start an interpreter with the files of an archive in it. */
 async function interpreter(archive, options = {}) {
   const env = { HOME: "/home/pyodide", ...job.environment };
+  holdStill();
   const pyodide = await loadPyodide({ indexURL: job.pyodide, env, ...options });
   // Not before it starts: it would look at each package, and remember all of them outside of its memory.
   unpack(pyodide.FS, archive);

@@ -17,6 +17,7 @@ from docutils import nodes
 from jupyter_sphinx.ast import JupyterCellNode
 from nbformat import NotebookNode, from_dict
 from sphinx.application import Sphinx
+from sphinx.builders import Builder
 from sphinx.util.images import get_image_size
 
 from live.downloads import write_if_changed
@@ -26,6 +27,8 @@ from live.tracebacks import explain, without_colours
 #: Suffix of the file that a picture of this type is stored in.
 PICTURES = {"image/png": ".png", "image/jpeg": ".jpg"}
 SVG = "image/svg+xml"
+#: Builders of HTML that is read where nothing can be clicked: in a book.
+BOOKS = ("epub", "singlehtml")
 
 _XML_PROLOGUE = re.compile(r"\A\s*(?:<\?xml.*?\?>\s*)?(?:<!DOCTYPE.*?>\s*)?", re.DOTALL)
 
@@ -33,8 +36,8 @@ _XML_PROLOGUE = re.compile(r"\A\s*(?:<\?xml.*?\?>\s*)?(?:<!DOCTYPE.*?>\s*)?", re
 class CellNode(JupyterCellNode):  # type: ignore[misc]
     """A cell of an executed notebook, which the attributes ``notebook`` and ``cell`` (its number) name.
 
-    ``label`` is its label, ``above`` the number of visible cells above it in its notebook, and ``why`` says why
-    it can't run in the reader's browser, if that is so.
+    ``label`` is its label, ``above`` the number of visible cells above it in its notebook, and ``why`` says
+    why it can't run in the reader's browser, if that is so.
     """
 
 
@@ -52,6 +55,12 @@ def visit_container(self: Any, node: nodes.Element) -> None:
 
 def depart_container(self: Any, node: nodes.Element) -> None:
     """End what began like a container."""
+    self.depart_container(node)
+
+
+def depart_cell_html(self: Any, node: CellNode) -> None:
+    """End a cell with a link to it."""
+    self.add_permalink_ref(node, "Link to this cell")
     self.depart_container(node)
 
 
@@ -79,15 +88,29 @@ def visit_folded(self: Any, node: Folded) -> None:
     self.visit_container(node)
 
 
+def for_browsers(builder: Builder) -> bool:
+    """Tell whether a builder writes pages for a browser, where readers click.
+
+    :param builder: any builder.
+    """
+    return builder.format == "html" and builder.name not in BOOKS
+
+
 def visit_folded_html(self: Any, node: Folded) -> None:
-    """Begin a folded part."""
+    """Begin a folded part, which a book shows as any other."""
+    if not for_browsers(self.builder):
+        visit_folded(self, node)
+        return
     self.body.append(self.starttag(node, "details"))
     self.body.append(f"<summary>{html.escape(node['summary'])}</summary>")
 
 
 def depart_folded_html(self: Any, node: Folded) -> None:
     """End a folded part."""
-    self.body.append("</details>\n")
+    if for_browsers(self.builder):
+        self.body.append("</details>\n")
+    else:
+        self.depart_container(node)
 
 
 def folded(node: nodes.Element, summary: str) -> Folded:
@@ -105,8 +128,8 @@ def add_nodes(app: Sphinx) -> None:
     as_folded = (visit_folded, depart_container)
     in_latex = (visit_cell_latex, depart_container)
     in_html = (visit_folded_html, depart_folded_html)
-    in_page = (visit_cell_html, depart_container)
-    app.add_node(CellNode, html=in_page, latex=in_latex, text=as_container, man=as_container)
+    cell_in_html = (visit_cell_html, depart_cell_html)
+    app.add_node(CellNode, html=cell_in_html, latex=in_latex, text=as_container, man=as_container)
     app.add_node(Folded, html=in_html, latex=as_folded, text=as_folded, man=as_folded)
 
 
@@ -157,7 +180,9 @@ def error_node(output: NotebookNode, source: str, root: Path) -> nodes.Element:
         traceback = nodes.literal_block(
             said.full, said.full, language="ipythontb", classes=["live-traceback"]
         )
-        error += Folded("", traceback, summary="Full traceback", html_only=True, classes=["live-folded"])
+        # Nobody searches for the lines of a library that it happens to quote.
+        classes = ["live-folded", "no-search"]
+        error += Folded("", traceback, summary="Full traceback", html_only=True, classes=classes)
     return error
 
 

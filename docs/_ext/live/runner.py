@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from jupyter_client.asynchronous.client import AsyncKernelClient
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from nbformat import NotebookNode, from_dict
+from nbformat import NotebookNode
 
-from live import kernel
+from live import kernel, offline
 from live.notebook import Cell, Notebook, NotebookError
 
 #: Folders of a checkout that are not the project: nothing in them makes an execution stale.
 NOT_THE_PROJECT = ("build", ".git", ".nox")
-
-# Seconds for what takes a fraction of one, unless the machine is overloaded.
-_PATIENCE = 60
 
 # What a kernel inherits of this machine. Everything else could change what a cell prints, or worse: proxies
 # and the credentials of a cloud account must never reach an example.
@@ -42,11 +33,6 @@ _PIN = re.compile(r"^([a-z0-9][a-z0-9.-]*)==([^\s;\\]+)", re.MULTILINE)
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _CHAINED = re.compile(r"The above exception was the direct cause|During handling of the above exception")
-
-# What Jupyter logs is said by a NotebookError, in a sentence.
-_quiet = logging.getLogger("live.jupyter")
-_quiet.addHandler(logging.NullHandler())
-_quiet.propagate = False
 
 
 def pinned(lock: str) -> dict[str, str]:
@@ -68,13 +54,17 @@ class Environment:
     :param variables: further environment variables of the kernels.
     :param lock: lock file of the packages that count: a test runner beside them, say, makes nothing stale. By
         default every installed package counts.
+    :param service: script that runs beside each notebook, relative to the project's root (see
+        :mod:`live.service`); by default there is none.
     """
 
     name: str = "default"
     python: str = sys.executable
     paths: tuple[str, ...] = ()
-    variables: Mapping[str, str] = field(default_factory=dict)
+    # Those of a service may be secrets.
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     lock: Path | None = None
+    service: str = ""
 
     @property
     def version(self) -> str:
@@ -100,13 +90,14 @@ class Environment:
 
     @cached_property
     def settings(self) -> str:
-        """Digest of what else decides what a cell prints: paths, variables and the kernels' own scripts."""
-        # Both of which a notebook's process may be.
-        scripts = [
-            Path(kernel.__file__).with_name(name).read_text() for name in ("kernel.py", "forkserver.py")
-        ]
+        """Digest of what else decides what a cell prints: paths, variables, the kernels' own scripts, and
+        which service there is. The service's code counts as code that the cells used.
+        """
+        # What a notebook's process may be, what holds it back, and what decides how its outputs are stored.
+        names = ("kernel.py", "forkserver.py", "offline.py", "startup/sitecustomize.py", "runner.py")
+        scripts = [(Path(kernel.__file__).parent / name).read_text() for name in names]
         variables = [f"{name}={value}" for name, value in sorted(self.variables.items())]
-        parts = [*scripts, *self.paths, *variables]
+        parts = [*scripts, *self.paths, *variables, self.service]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def kernel_variables(self, root: Path, scratch: Path) -> dict[str, str]:
@@ -119,6 +110,7 @@ class Environment:
         home = scratch / "home"
         return {
             **_inherited(),
+            **offline.variables(*(str(root / path) for path in self.paths)),
             "HOME": str(home),
             "USERPROFILE": str(home),
             "IPYTHONDIR": str(home / "ipython"),
@@ -130,10 +122,8 @@ class Environment:
             "COLUMNS": "80",
             "PYTHONUTF8": "1",
             "PYTHONHASHSEED": "0",
-            "PYTHONPATH": os.pathsep.join(str(root / path) for path in self.paths),
             "AWS_CONFIG_FILE": str(home / "aws-config"),
             "AWS_SHARED_CREDENTIALS_FILE": str(home / "aws-credentials"),
-            "AWS_EC2_METADATA_DISABLED": "true",
             **self.variables,
         }
 
@@ -199,7 +189,10 @@ async def run(
     :raises NotebookError: if a cell fails, doesn't raise what it must, takes too long or ends the kernel, or
         if the notebook leaves a changed file in the project. The cells behind it are not run.
     """
-    return await run_in(_kernel(notebook, environment, root, scratch, skip), notebook, root, scratch)
+    # Here, because to import Jupyter takes longer than to find out that nothing is to be run.
+    from live.jupyter import kernel_for
+
+    return await run_in(kernel_for(notebook, environment, root, scratch, skip), notebook, root, scratch)
 
 
 async def run_in(
@@ -219,7 +212,7 @@ async def run_in(
     outputs = []
     async with process as interpreter:
         # A kernel that starts up asks a program or two about the machine.
-        programs = len(_noted(scratch, "started"))
+        programs = len(noted(scratch, "started"))
         for cell in notebook.cells:
             try:
                 executed = await interpreter.execute(cell, notebook.timeout)
@@ -237,112 +230,11 @@ async def run_in(
         how = await interpreter.ended()
         if how is not None:
             raise _died(notebook, notebook.cells[-1], how)
-    used = dict(_noted(scratch, "used"))
-    appeared = _listing(folder) - before if len(_noted(scratch, "started")) > programs else set()
+    used = dict(noted(scratch, "used"))
+    appeared = _listing(folder) - before if len(noted(scratch, "started")) > programs else set()
     _check_leftovers(notebook, root, scratch, appeared)
-    return Run(tuple(_portable(_settled(shown), scratch / "tmp") for shown in outputs), used)
-
-
-@asynccontextmanager
-async def _kernel(
-    notebook: Notebook, environment: Environment, root: Path, scratch: Path, skip: Iterable[Path]
-) -> AsyncIterator[Interpreter]:
-    """Start a kernel, and kill it with all its children at the end, whatever happened."""
-    make_folders(scratch)
-    command = [environment.python, kernel.__file__, f"--root={root}", f"--log={log_of(scratch)}"]
-    command += [f"--skip={folder}" for folder in skipped(root, skip)]
-    manager = AsyncKernelManager(
-        kernel_spec_manager=_OneKernel(command),
-        connection_file=str(scratch / "kernel.json"),
-        log=_quiet,
-    )
-    client = None
-    try:
-        try:
-            with (scratch / "kernel.log").open("wb") as log:
-                await manager.start_kernel(
-                    cwd=str(notebook.path.parent),
-                    env=environment.kernel_variables(root, scratch),
-                    # Cells' output comes through Jupyter's channels. What the process itself says, such as
-                    # ipykernel's warning about unencrypted TCP, matters only if it doesn't start.
-                    stdout=log,
-                    stderr=log,
-                )
-            client = manager.client()
-            client.start_channels()
-            await client.wait_for_ready(timeout=_PATIENCE)
-        except (OSError, RuntimeError) as error:
-            said = last_line(scratch / "kernel.log") or str(error)
-            reason = f"The kernel did not start with {environment.python}: {said}"
-            raise NotebookError(notebook.path, 1, None, reason) from None
-        client.allow_stdin = False
-        yield _Kernel(manager, client, len(notebook.cells))
-    finally:
-        if client is not None:
-            client.stop_channels()
-        await manager.shutdown_kernel(now=True)
-
-
-class _OneKernel(KernelSpecManager):
-    """Knows one kernel, by its command, so that none needs to be installed."""
-
-    def __init__(self, command: list[str]) -> None:
-        super().__init__(log=_quiet)
-        self._spec = KernelSpec(
-            argv=[*command, "-f", "{connection_file}"],
-            display_name="Python 3",
-            language="python",
-        )
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        return self._spec
-
-
-class _Kernel:
-    """An ordinary kernel, with nbclient as its client."""
-
-    def __init__(self, manager: AsyncKernelManager, client: AsyncKernelClient, count: int) -> None:
-        self._manager = manager
-        cells = [{"cell_type": "code", "source": "", "metadata": {}} for _ in range(count)]
-        node = from_dict({"cells": cells})  # type: ignore[no-untyped-call]
-        self._cells = node.cells
-        self._jupyter = NotebookClient(
-            node,
-            km=manager,
-            # Whether an error is expected is decided by its name.
-            allow_errors=True,
-            # Better no output than half of it.
-            iopub_timeout=_PATIENCE,
-            raise_on_iopub_timeout=True,
-            coalesce_streams=False,
-            record_timing=False,
-            store_widget_state=False,
-            on_cell_executed=_keep_reply,
-            log=_quiet,
-        )
-        self._jupyter.kc = client
-
-    async def execute(self, cell: Cell, timeout: int) -> Executed:
-        self._jupyter.timeout = timeout
-        code = self._cells[cell.index - 1]
-        code.source = cell.source
-        try:
-            await self._jupyter.async_execute_cell(code, cell.index - 1)
-        except CellTimeoutError as error:
-            raise TimeoutError from error
-        except DeadKernelError as error:
-            raise InterpreterEnded(await self._ending()) from error
-        return Executed(code.outputs, code.reply)
-
-    async def ended(self) -> str | None:
-        return None if await self._manager.is_alive() else await self._ending()
-
-    async def _ending(self) -> str:
-        return ending(await self._manager.provisioner.poll() if self._manager.provisioner else None)
-
-
-def _keep_reply(cell: NotebookNode, execute_reply: dict[str, Any], **_: Any) -> None:
-    cell["reply"] = execute_reply["content"]
+    shown = (_relative(_settled(each), root) for each in outputs)
+    return Run(tuple(_portable(each, scratch / "tmp") for each in shown), used)
 
 
 def ending(status: int | None) -> str:
@@ -402,12 +294,10 @@ def _check_leftovers(notebook: Notebook, root: Path, scratch: Path, appeared: se
     """
     folder = notebook.path.parent.resolve()
     changes = {
-        path: before
-        for path, before in _noted(scratch, "changed")
-        if kernel.state(str(root / path)) != before
+        path: before for path, before in noted(scratch, "changed") if kernel.state(str(root / path)) != before
     }
     if folder.is_relative_to(root):
-        noted_by_any = {path for run in scratch.parent.iterdir() for path, _ in _noted(run, "changed")}
+        noted_by_any = {path for run in scratch.parent.iterdir() for path, _ in noted(run, "changed")}
         paths = {(folder / name).relative_to(root).as_posix() for name in appeared}
         changes.update(dict.fromkeys(paths - noted_by_any, kernel.ABSENT))
     if changes:
@@ -423,15 +313,6 @@ def _listing(folder: Path) -> set[str]:
     """Give the names in a folder, but for caches and for what a person may be editing meanwhile."""
     names = (path.name for path in folder.iterdir())
     return {name for name in names if not name.startswith((".", "__")) and not name.endswith(".md")}
-
-
-def _noted(scratch: Path, what: str) -> list[tuple[str, str]]:
-    """Read what a kernel noted: each path with its state at the time."""
-    log = log_of(scratch)
-    if not log.exists():
-        return []
-    lines = (json.loads(line) for line in log.read_bytes().splitlines())
-    return [(path, state) for kind, path, state in lines if kind == what]
 
 
 def _settled(outputs: list[NotebookNode]) -> list[NotebookNode]:
@@ -451,6 +332,14 @@ def _settled(outputs: list[NotebookNode]) -> list[NotebookNode]:
         else:
             streams[output.name] = output
     return settled + [streams[name] for name in sorted(streams, reverse=True)]
+
+
+def _relative(outputs: list[NotebookNode], root: Path) -> list[NotebookNode]:
+    """Let tracebacks name the project's files relative to it: a project may move, with what it has stored."""
+    for output in outputs:
+        if output.output_type == "error":
+            output.traceback = [line.replace(f"{root}{os.sep}", "") for line in output.traceback]
+    return outputs
 
 
 def _portable(value: Any, temporary: Path) -> Any:
@@ -486,6 +375,20 @@ def log_of(scratch: Path) -> Path:
     :returns: the file.
     """
     return scratch / "used.jsonl"
+
+
+def noted(scratch: Path, what: str) -> list[tuple[str, str]]:
+    """Read what a run's process noted (see :class:`live.kernel.Tracer`).
+
+    :param scratch: the run's folder.
+    :param what: ``used``, ``changed`` or ``started``.
+    :returns: each path with its state at the time.
+    """
+    log = log_of(scratch)
+    if not log.exists():
+        return []
+    lines = (json.loads(line) for line in log.read_bytes().splitlines())
+    return [(path, state) for kind, path, state in lines if kind == what]
 
 
 def skipped(root: Path, skip: Iterable[Path]) -> list[str]:

@@ -5,7 +5,7 @@ gets the outputs of that one execution instead, so that reading a page never exe
 """
 
 import logging as standard_logging
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -26,21 +26,28 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.osutil import relative_uri
 from sphinx_tabs.tabs import SphinxTabsPanel, SphinxTabsTab  # type: ignore[import-untyped]
 
-from live import downloads, render
+from live import downloads, offline, render
 from live.domain import LiveDomain, anchor_of, domain_of, notebook_of
 from live.execute import Execution, Store, execute_all
 from live.forked import runner_for
 from live.notebook import CELL_OPTIONS, Cell, Notebook, NotebookError, read_all
 from live.records import recorded
-from live.runner import Environment
+from live.runner import Environment, pinned
 from live.tracebacks import plain_traceback, without_colours
 from live.verify import verify
 
 logger = logging.getLogger(__name__)
 
 # jupyter-sphinx links these from every page, for widgets and remote kernels, which are not used here. Some
-# are on third parties' servers, some don't exist, and the style sheet is unreadable on a dark page.
-_UNWANTED = ("jupyter-sphinx.css", "thebelab", "require.js", "@jupyter-widgets/html-manager")
+# are on third parties' servers, some don't exist, and the style sheet is unreadable on a dark page. The last
+# is sphinx-design's script for its own tabs, where sphinx-tabs serves.
+_UNWANTED = (
+    "jupyter-sphinx.css",
+    "thebelab",
+    "require.js",
+    "@jupyter-widgets/html-manager",
+    "design-tabs.js",
+)
 
 _LOOK_UP_PRIORITY = cast(int, jupyter_sphinx.execute.ExecuteJupyterCells.default_priority)
 
@@ -160,15 +167,44 @@ class DressCells(SphinxTransform):
     default_priority = _LOOK_UP_PRIORITY + 1
 
     def apply(self, **kwargs: Any) -> None:
-        """Dress each cell, and say at the end of a notebook's page with what it was executed."""
+        """Dress each cell, and say at the end of a page with what its cells were executed."""
         domain = domain_of(self.env)
         for node in list(self.document.findall(render.CellNode)):
             self.dress(node, domain)
         name = notebook_of(self.config, self.env.current_document.docname)
-        if name in domain.executions:
-            domain.note_shown(name)
-            text = executed_with(domain.executions[name], self.config.live_show_packages)
+        shown = [name] if name else [node["notebook"] for node in self.document.findall(render.CellNode)]
+        executed = [notebook for notebook in dict.fromkeys(shown) if notebook in domain.executions]
+        for notebook in executed:
+            domain.note_shown(notebook)
+        said = [
+            executed_with(domain.executions[notebook], self.config.live_show_packages)
+            for notebook in executed
+        ]
+        if said:
+            if name:
+                said += self.also(domain.notebooks[name], domain.executions[name], domain.locks)
+                text = " ".join(said)
+            else:  # One page may quote several notebooks, executed in several environments.
+                parts = [sentence[0].lower() + sentence[1:].rstrip(".") for sentence in dict.fromkeys(said)]
+                text = f"The cells on this page: {'; '.join(parts)}."
             self.document.append(nodes.paragraph("", text, classes=["live-executed"]))
+
+    def also(self, notebook: Notebook, execution: Execution, locks: Mapping[str, Path]) -> Iterator[str]:
+        """Yield what ``live_also_executed`` says of the notebook's other environments."""
+        for environment, sentence in self.config.live_also_executed.items():
+            lock = locks.get(environment)
+            if environment not in notebook.environments or environment == execution.environment:
+                continue
+            if lock is not None and lock.is_file():  # or it is said of the first cell
+                self.env.note_dependency(lock)
+                try:
+                    yield sentence.format_map(pinned(lock.read_text(encoding="utf-8")))
+                except KeyError as missing:
+                    logger.error(
+                        "live_also_executed of “%s” names %s, which is no package of its lock file.",
+                        environment,
+                        missing,
+                    )
 
     def dress(self, node: render.CellNode, domain: LiveDomain) -> None:
         """Replace what jupyter-sphinx leaves rough in a cell, and add what surrounds code and output."""
@@ -255,8 +291,18 @@ def executed_with(execution: Execution, packages: list[str]) -> str:
 def use_own_look(app: Sphinx, config: Config) -> None:
     """Leave the look of tabs to our style sheet, and pictures to the builders that can show them."""
     config.sphinx_tabs_disable_css_loading = True
+    # sphinx-tabs would tell builders apart as it reads. Ours share what was read: see live.links.PrintTabs.
+    config.sphinx_tabs_valid_builders = list(app.registry.builders)
+    # No script of either kind is to be on a page. An address of its own spares asking ipywidgets for one.
+    config.jupyter_sphinx_require_url, config.jupyter_sphinx_embed_url = "", _UNWANTED[-1]
     # LaTeX can't show an SVG that isn't a file. Each of ours has a text beside it.
     config.render_priority_latex = [kind for kind in config.render_priority_latex if kind != render.SVG]
+
+
+def hold_back(app: Sphinx) -> None:
+    """Keep the build on this machine, unless it is there to ask others whether links lead to them."""
+    if app.builder.name != "linkcheck":
+        offline.hold_back()
 
 
 def execute(app: Sphinx) -> None:
@@ -342,7 +388,8 @@ def add_downloads(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Offer the downloads behind the title of a notebook's page, where they are written: in HTML."""
     name = notebook_of(app.config, docname)
     title = next(doctree.findall(nodes.title), None)
-    if app.builder.format != "html" or name not in domain_of(app.env).executions or title is None:
+    executed = name in domain_of(app.env).executions
+    if not render.for_browsers(app.builder) or not executed or title is None:
         return
     files = [f"{name}.ipynb", f"{name}.py"]
     if app.config.live_bundle:
@@ -359,7 +406,7 @@ def add_downloads(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 def drop_unwanted_assets(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
-    """Take jupyter-sphinx's scripts and style sheets off a page."""
+    """Take off a page the scripts and style sheets that nothing on it uses."""
     for kind in ("css_files", "script_files"):
         context[kind][:] = [
             asset for asset in context[kind] if not any(part in str(asset.filename) for part in _UNWANTED)
@@ -394,7 +441,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None:
         return
     domain = domain_of(app.env)
-    if app.builder.format == "html":
+    if render.for_browsers(app.builder):
         try:
             downloads.write(app.outdir / downloads.FOLDER, files_to_offer(domain, app.config))
         except ValueError as error:
@@ -419,6 +466,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     - ``live_environments``: lock file of each environment other than the default one, by its name; see
       :mod:`live.versions`.
     - ``live_show_packages``: distributions to name, with their versions, at the end of a notebook's page.
+    - ``live_show_services``: distributions of services, such as a server that notebooks talk to, by the names
+      to show. An environment uses the first one that it has. Tabs are named after them where versions of the
+      first of ``live_show_packages`` don't tell environments apart.
+    - ``live_also_executed``: a sentence for the end of the page of each notebook that runs in an environment
+      too, by the environment's name; ``{package}`` in it stands for the package's version there.
     - ``live_bundle``: files that a learner needs besides the notebooks: paths or globs below ``live_root``.
       Without any there is no archive.
     - ``live_bundle_name``: name of the archive.
@@ -435,6 +487,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("live_expected", "", "", str)
     app.add_config_value("live_environments", {}, "env", dict)
     app.add_config_value("live_show_packages", [], "env", list)
+    app.add_config_value("live_show_services", {}, "env", dict)
+    app.add_config_value("live_also_executed", {}, "env", dict)
     app.add_config_value("live_bundle", [], "html", list)
     app.add_config_value("live_bundle_name", "notebooks.zip", "html", str)
     app.add_config_value("live_bundle_readme", "", "", str)
@@ -447,10 +501,12 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for transform in (PrepareLookUp, DressCells, LabelTabs):
         app.add_transform(transform)
     app.setup_extension("live.versions")
+    app.setup_extension("live.links")
     app.setup_extension("live.browser")
     app.setup_extension("live.interactive")
     render.add_nodes(app)
     app.connect("config-inited", use_own_look)
+    app.connect("builder-inited", hold_back, priority=0)  # before anything that other extensions do
     app.connect("builder-inited", execute)
     app.connect("env-get-outdated", pages_to_read)
     app.connect("doctree-resolved", add_downloads)
@@ -465,4 +521,4 @@ def setup(app: Sphinx) -> dict[str, Any]:
         lambda record: not str(record.msg).startswith("executing ")
     )
     standard_logging.getLogger("traitlets").setLevel(standard_logging.WARNING)
-    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "1", "env_version": 2, "parallel_read_safe": True, "parallel_write_safe": True}

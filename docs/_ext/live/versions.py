@@ -2,7 +2,8 @@
 
 The outputs of the default environment are those of the site's own execution. Those of the others come from
 their recorded transcripts (:mod:`live.transcript`), never from a page. Environments that put out the same
-share one tab, and where all do, there are no tabs.
+share one tab, and where all do, there are no tabs. A tab is named after the version of a package, or, where
+that doesn't tell the environments apart, after the service that they use.
 """
 
 import base64
@@ -15,7 +16,6 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from jupyter_sphinx.ast import CellOutputNode, cell_output_to_nodes
 from nbformat import NotebookNode
-from sphinx.addnodes import only
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.transforms import SphinxTransform
@@ -120,17 +120,37 @@ def grouped(shown: Sequence[Shown]) -> list[list[Shown]]:
     return groups
 
 
-def label_of(group: Sequence[Shown], package: str) -> str:
-    """Name a group after the versions of a package.
+def labels_of(groups: Sequence[Sequence[Shown]], package: str, services: Mapping[str, str]) -> list[str]:
+    """Name each group after what tells it from the others.
 
-    :param group: environments.
+    That is the versions of a package, unless some are the same as in another group: then it is the service
+    that the group's environments use.
+
+    :param groups: the groups, which put out different things.
     :param package: the package; if it is empty, the environments' own names are given.
-    :returns: such as ``Django 5.2.19 and 6.1.3``.
+    :param services: distributions of services by the names to show. An environment uses the first one that it
+        has.
+    :returns: a label for each group, such as ``Django 5.2.19 and 6.1.3``, or ``moto 5.2.5``.
     """
     if not package:
-        return _listed([one.environment for one in group])
-    versions = sorted({one.version(package) for one in group}, key=_by_number)
-    return f"{package} {_listed(versions)}"
+        return [_listed([one.environment for one in group]) for group in groups]
+    versions = [{one.version(package) for one in group} for group in groups]
+    labels = []
+    for number, group in enumerate(groups):
+        others = set[str]().union(*versions[:number], *versions[number + 1 :])
+        alone = len(groups) == 1 and len(group) > 1 and len(versions[0]) == 1
+        if alone or versions[number] & others:
+            used = dict.fromkeys(_service(one, services) for one in group)
+            labels.append(_listed([f"{name} {version}".strip() for name, version in used]))
+        else:
+            labels.append(f"{package} {_listed(sorted(versions[number], key=_by_number))}")
+    return labels
+
+
+def _service(shown: Shown, services: Mapping[str, str]) -> tuple[str, str]:
+    """Return name and version of the service that an environment uses, or else its own name."""
+    used = ((name, shown.version(package)) for name, package in services.items())
+    return next(((name, version) for name, version in used if version), (shown.environment, ""))
 
 
 def _by_number(version: str) -> list[tuple[int, str]]:
@@ -202,7 +222,7 @@ class ShowVersions(SphinxTransform):
         :param cell: the cell.
         :raises RecordError: if two groups would be called the same.
         """
-        labels = [label_of(group, package) for group in groups]
+        labels = labels_of(groups, package, self.config.live_show_services)
         if len(set(labels)) < len(labels):
             raise RecordError(
                 f"Two tabs would be called the same: {', '.join(labels)}. Name a package whose versions tell "
@@ -228,6 +248,7 @@ class ShowVersions(SphinxTransform):
             if not panel.children:
                 panel.append(nodes.paragraph("", "Nothing is printed.", classes=["live-nothing"]))
             panel.extend(self.versions(one) for one in group)
+            panel["data-environment"] = group[0].environment
             panels.append(panel)
         node.insert(position, self.tabs(labels, panels))
 
@@ -243,8 +264,15 @@ class ShowVersions(SphinxTransform):
 
     def versions(self, shown: Shown) -> nodes.paragraph:
         """Return the line that says with what an environment printed."""
-        named = [(name, shown.version(name)) for name in self.config.live_show_packages]
-        text = ", ".join(f"{name} {version}" for name, version in named if version)
+        services = self.config.live_show_services
+        # Another service may be installed as well, but has printed nothing.
+        used, _ = _service(shown, services)
+        names = {package: name if name == used else "" for name, package in services.items()}
+        named = [
+            (names.get(package, package), shown.version(package))
+            for package in self.config.live_show_packages
+        ]
+        text = ", ".join(f"{name} {version}" for name, version in named if name and version)
         return nodes.paragraph("", f"Printed with {text}.", classes=["live-origin"])
 
     def tabs(self, labels: Sequence[str], panels: Sequence[SphinxTabsPanel]) -> nodes.container:
@@ -257,7 +285,7 @@ class ShowVersions(SphinxTransform):
         document["next_tabs_id"] = number + 1
         buttons = SphinxTabsTablist()
         buttons["role"], buttons["aria-label"] = "tablist", "Versions"
-        node = nodes.container("", only("", buttons, expr="html"), classes=["sphinx-tabs"])
+        node = nodes.container("", buttons, classes=["sphinx-tabs"])
         for position, (label, panel) in enumerate(zip(labels, panels, strict=True)):
             # sphinx-tabs selects tabs of the same name together, and calls this a group.
             name = base64.b64encode(label.encode()).decode()
@@ -272,7 +300,6 @@ class ShowVersions(SphinxTransform):
             panel["data-label"] = label
             if position:
                 panel["hidden"] = "true"
-            panel.insert(0, only("", nodes.paragraph("", "", nodes.strong("", label)), expr="not html"))
             buttons.append(tab)
             node.append(panel)
         return node

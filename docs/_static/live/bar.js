@@ -39,7 +39,7 @@ export class PageBar {
     this.#text.classList.toggle("live-page-problem", problem);
     this.#text.classList.toggle("live-page-quiet", quiet || !sentence);
     this.#retry.hidden = !retry;
-    if (sentence) {
+    if (sentence && !quiet) {
       this.show();
     }
   }

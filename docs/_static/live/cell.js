@@ -282,7 +282,7 @@ export class CellView {
   compare({ same, diff }) {
     this.#dropVerdict();
     if (same === null) {
-      this.say("");
+      this.say("Has run");
     } else if (same) {
       this.say("Same as published", "same");
     } else {

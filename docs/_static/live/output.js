@@ -46,7 +46,9 @@ export class Outputs {
     if (known.length) {
       known.forEach((other) => Object.assign(other, { data: output.data, metadata: output.metadata }));
     } else if (output.output_type === "stream" && last?.output_type === "stream" && last.name === output.name) {
-      last.text += output.text;
+      if (last.text.length <= MOST_TEXT) {
+        last.text += output.text;
+      }
     } else if (output.output_type !== "update_display_data") {
       this.list.push({ ...output });
     }

@@ -1,19 +1,9 @@
 /**
- * Gives every cell of the page its buttons. Pages load this module only; all others come with the first click, or
- * when the reader comes back to own edits or opens a link to some.
+ * Works the buttons of the page's cells. Pages load this module only; all others come with the first click, or when the
+ * reader comes back to own edits or opens a link to some.
  */
 
 const script = document.querySelector("script[data-live-runtime]");
-
-const widths = new ResizeObserver((entries) => {
-  for (const { target } of entries) {
-    if (target.scrollWidth > target.clientWidth) {
-      target.tabIndex = 0;
-    } else {
-      target.removeAttribute("tabindex");
-    }
-  }
-});
 
 /** What the built page says about itself. */
 const site = {
@@ -22,7 +12,6 @@ const site = {
   digest: script.dataset.liveDigest,
   bytes: Number(script.dataset.liveBytes),
   announce: announcer(),
-  reach,
 };
 
 /** Returns a function that has screen readers say a sentence. */
@@ -35,24 +24,10 @@ function announcer() {
   };
 }
 
-/** Lets the keyboard scroll those blocks of a cell that are wider than their place, also when that changes. */
-function reach(cell) {
-  cell.querySelectorAll("pre").forEach((pre) => widths.observe(pre));
-}
-
 function element(name, className, text = "") {
   const made = document.createElement(name);
   made.className = className;
   made.textContent = text;
-  return made;
-}
-
-/** Returns a button of a cell; what it does is in its `data-live-action`. */
-function button(action, text, name) {
-  const made = element("button", `live-button live-${action}`, text);
-  made.type = "button";
-  made.dataset.liveAction = action;
-  made.setAttribute("aria-label", name);
   return made;
 }
 
@@ -65,37 +40,12 @@ function isDownloaded() {
   }
 }
 
-/** Puts the row of buttons between a cell's code and its output, or says why there are none. */
-function dress(cell, isFirst) {
-  const { cell: label, why, above } = cell.dataset;
-  // Code comes first, folded or not. A cell quoted without its code has its buttons below the picture.
-  const code = cell.querySelector(":scope > .cell_input, :scope > .live-folded:has(> .cell_input)");
-  const origin = cell.querySelector(":scope > .live-origin:last-child");
-  const insert = (row) => (code ? code.after(row) : origin ? origin.before(row) : cell.append(row));
-  if (why) {
-    insert(element("p", "live-why", why));
-    return;
+/** Says no more of a download that is done. */
+function forgetSize() {
+  document.querySelectorAll(".live-bar :is(.live-size, .live-size-note)").forEach((size) => size.remove());
+  for (const run of document.querySelectorAll(".live-bar .live-run")) {
+    run.setAttribute("aria-label", `Run cell ${run.closest(".live-cell").dataset.cell}`);
   }
-  const bar = element("div", "live-bar");
-  bar.setAttribute("role", "group");
-  bar.setAttribute("aria-label", `Cell ${label}`);
-  const run = button("run", "Run", `Run cell ${label}`);
-  const state = element("span", "live-state");
-  bar.append(run);
-  if (!isDownloaded()) {
-    const size = `${Math.max(1, Math.round(site.bytes / 1e6))} MB`;
-    run.setAttribute("aria-label", `Run cell ${label}, downloads ${size} once`);
-    bar.append(element("span", "live-size", size));
-    if (isFirst) {
-      state.append(element("span", "live-size-note", `Runs in your browser. ${size} to download, once.`));
-    }
-  }
-  bar.append(button("edit", "Edit", `Edit cell ${label}`));
-  if (Number(above)) {
-    bar.append(button("above", "Run all above", `Run all above cell ${label}`));
-  }
-  bar.append(state);
-  insert(bar);
 }
 
 // -- The first click ----------------------------------------------------------------------------------------
@@ -134,13 +84,10 @@ async function act(pressed) {
   }
 }
 
-document.querySelectorAll(".live-cell").forEach(reach);
-
-const cells = [...document.querySelectorAll(".live-cell[data-notebook]")];
-cells.forEach((cell, position) => {
-  const firstThatRuns = cells.findIndex((candidate) => !candidate.dataset.why);
-  dress(cell, position === firstThatRuns);
-});
+document.documentElement.classList.add("live-scripted"); // for browsers whose style sheets can't ask for scripts
+if (isDownloaded()) {
+  forgetSize();
+}
 
 document.addEventListener("click", (event) => {
   const pressed = event.target.closest(".live-bar [data-live-action]");

@@ -104,6 +104,8 @@ export function edit(parent, text, { name, description, onChange, onRun }) {
       ],
     }),
   });
+  // Keys that mean something to the page, such as "/" for its search, are letters here.
+  view.dom.addEventListener("keydown", (event) => event.stopPropagation());
   return {
     get text() {
       return view.state.doc.toString();
