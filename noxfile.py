@@ -325,7 +325,7 @@ def pillow(session: nox.Session) -> None:
 @nox.session(name="bench-browser")
 def bench_browser(session: nox.Session) -> None:
     """Measure how long a reader waits for Python in the page, and record that; -- --runs 3 for fewer."""
-    lists = ["browser", "tests", "browser-tests"]
+    lists = ["browser", "tests", "browser-tests", "bench-browser"]
     install(session, "requirements.txt", *(f"requirements/{name}.txt" for name in lists))
     environment = browser_packages(session)
     session.run("sphinx-build", *SPHINX, *STRICT, "docs", "build/html", env=environment)
@@ -459,6 +459,8 @@ def lock(session: nox.Session) -> None:
     # requirements.in first: other lists are constrained by its lock.
     for requirements in [Path("requirements.in"), *sorted(Path("requirements").glob("*.in"))]:
         compile_lock(session, requirements, "3.11")
+    # For the Python in the browser. The list is whole; what its packages would need elsewhere is left out.
+    compile_lock(session, Path("requirements/jupyterlite/kernel.in"), "3.14", "--no-deps")
     for name, environment in ENVIRONMENTS.items():
         without = Path(session.create_tmp(), f"{name}-without.txt")
         without.write_text("\n".join(environment.get("without", [])), encoding="utf-8")

@@ -5,7 +5,7 @@ machine is and on a line of 20 Mbit/s with round trips of 40 ms:
 
 - this site: Run on the cell of the first lesson that reads back what it saved to S3, with the cells above it;
 - Pyodide alone, as its own manual says: load it and evaluate ``1+1``;
-- JupyterLite, whose page is opened with a ``print`` to be run at once.
+- JupyterLite, whose page is opened with a ``print`` to be run at once; :mod:`benchmarks.lite` builds it.
 
 All are served by the same server, which compresses, counts what it sends, and is the one that slows down:
 so workers wait as well. What is measured is written to a file that a page of the site shows.
@@ -30,13 +30,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from benchmarks.lite import LiteError, build
 from live.execute import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -251,21 +252,23 @@ def measured(
     return found
 
 
-def measure(site: Path, npm: Path, lite_site: Path | None, runs: int) -> dict[str, Any]:
+def measure(site: Path, npm: Path, runs: int) -> dict[str, Any]:
     """Measure everything.
 
     :param site: the built site.
     :param npm: the folder in which npm's packages are installed.
-    :param lite_site: a built JupyterLite; ``None`` leaves it out.
     :param runs: how often.
     :returns: what is written as JSON.
+    :raises LiteError: if JupyterLite can't be built.
     """
     results: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as blank:
-        Path(blank, "index.html").write_text("<!doctype html><title>Blank</title>", encoding="utf-8")
-        folders = {"blank": Path(blank), "site": site, "pyodide": npm / "node_modules" / "pyodide"}
-        if lite_site:
-            folders["lite"] = lite_site
+    pyodide = npm / "node_modules" / "pyodide"
+    with tempfile.TemporaryDirectory() as folder:
+        blank, lite_site = Path(folder, "blank"), Path(folder, "lite")
+        blank.mkdir()
+        (blank / "index.html").write_text("<!doctype html><title>Blank</title>", encoding="utf-8")
+        build(pyodide, lite_site)
+        folders = {"blank": blank, "site": site, "pyodide": pyodide, "lite": lite_site}
         line = Line()
         with served(folders, line) as base, sync_playwright() as playwright:
             browser = playwright.chromium.launch(
@@ -275,9 +278,8 @@ def measure(site: Path, npm: Path, lite_site: Path | None, runs: int) -> dict[st
             contenders: dict[str, Callable[[BrowserContext], float]] = {
                 "This site": partial(ours, base=base, site=site),
                 "Pyodide alone": partial(bare, base=base),
+                "JupyterLite": partial(lite, base=base),
             }
-            if lite_site:
-                contenders["JupyterLite"] = partial(lite, base=base)
             for name, (rate, delay) in LINES.items():
                 line.rate, line.delay = rate, delay
                 for contender, once in contenders.items():
@@ -288,20 +290,15 @@ def measure(site: Path, npm: Path, lite_site: Path | None, runs: int) -> dict[st
     return {
         "measured": f"{datetime.now(UTC):%Y-%m-%d}",
         "runs": runs,
-        "versions": {"Chromium": chromium, **_versions(npm)},
+        "versions": {"Chromium": chromium, **_versions(pyodide)},
         "results": results,
     }
 
 
-def _versions(npm: Path) -> dict[str, str]:
-    package = json.loads((npm / "node_modules/pyodide/package.json").read_bytes())
-    found = {"Pyodide": package["version"]}
-    for name in ("jupyterlite-core", "jupyterlite-pyodide-kernel"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+def _versions(pyodide: Path) -> dict[str, str]:
+    package = json.loads((pyodide / "package.json").read_bytes())
+    lite_packages = ("jupyterlite-core", "jupyterlite-pyodide-kernel")
+    return {"Pyodide": package["version"], **{name: version(name) for name in lite_packages}}
 
 
 def table(data: dict[str, Any]) -> str:
@@ -331,11 +328,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--npm", type=Path, required=True, help="folder in which npm's packages are installed"
     )
-    parser.add_argument("--lite", type=Path, help="a built JupyterLite; without it, it is left out")
     parser.add_argument("--runs", type=int, default=5, help="how often each is measured")
     parser.add_argument("--output", type=Path, default=RESULTS, help="file to write")
     options = parser.parse_args(arguments)
-    data = measure(options.site, options.npm, options.lite, options.runs)
+    try:
+        data = measure(options.site, options.npm, options.runs)
+    except LiteError as error:
+        print(error, file=sys.stderr)
+        return 1
     write_atomically(options.output, (json.dumps(data, indent=1) + "\n").encode())
     print(table(data))
     return 0

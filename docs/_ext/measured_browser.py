@@ -34,7 +34,7 @@ class Results:
         self.data = data
         try:
             self.contenders = list(data["results"])
-            for contender in (OURS, BARE):
+            for contender in (OURS, BARE, LITE):
                 for line in (FAST, SLOW):
                     self.seconds(contender, line, "cold")
         except (KeyError, TypeError) as missing:
@@ -65,10 +65,7 @@ class Results:
             said.append(_aim(f"{FAST}, {words}", ratio, BARE, 0.5))
         slow = self.seconds(OURS, SLOW, "cold")
         said.append(_aim(f"{SLOW}, {_STATES['cold']}", slow / self.seconds(BARE, SLOW, "cold"), BARE, 1.6))
-        if LITE in self.contenders:
-            said.append(
-                _aim(f"{SLOW}, {_STATES['cold']}", slow / self.seconds(LITE, SLOW, "cold"), LITE, 0.4)
-            )
+        said.append(_aim(f"{SLOW}, {_STATES['cold']}", slow / self.seconds(LITE, SLOW, "cold"), LITE, 0.4))
         cold, warm = (self.megabytes(OURS, FAST, state) for state in _STATES)
         said.append(f"Transferred: {cold:.1f} MB. The aim is no more than 20 MB: {_met(cold <= 20)}.")
         said.append(f"On a second visit: {warm:.1f} MB. The aim is nothing at all: {_met(warm == 0)}.")
