@@ -46,7 +46,7 @@ from live import render, transcript, wheels
 from live.domain import LiveDomain, domain_of
 from live.downloads import write_if_changed
 from live.notebook import Cell, Notebook
-from live.runner import Environment
+from live.runner import Environment, inherited
 
 logger = logging.getLogger(__name__)
 
@@ -308,7 +308,11 @@ def _pack(
     }
     (work / "job.json").write_text(json.dumps(job), encoding="utf-8")
     command = [node(), str(_HERE / "pack.mjs"), str(work / "job.json")]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    # Python remembers the machine's time zone.
+    environment = {**inherited(), "TZ": "UTC"}
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+    )
     if done.returncode:
         raise PackError(f"Python can't be packed for the browser. Node says:\n{done.stdout}{done.stderr}")
     result = json.loads((work / "result.json").read_bytes())

@@ -85,7 +85,7 @@ class Environment:
         if self.python == sys.executable:
             return kernel.describe()
         command = [self.python, kernel.__file__, "--describe"]
-        described = subprocess.run(command, check=True, capture_output=True, env=_inherited())
+        described = subprocess.run(command, check=True, capture_output=True, env=inherited())
         return dict(json.loads(described.stdout))
 
     @cached_property
@@ -109,7 +109,7 @@ class Environment:
         """
         home = scratch / "home"
         return {
-            **_inherited(),
+            **inherited(),
             **offline.variables(*(str(root / path) for path in self.paths)),
             "HOME": str(home),
             "USERPROFILE": str(home),
@@ -355,7 +355,8 @@ def _portable(value: Any, temporary: Path) -> Any:
     return value
 
 
-def _inherited() -> dict[str, str]:
+def inherited() -> dict[str, str]:
+    """Give the variables of this process that say where programs are, and no others."""
     return {name: os.environ[name] for name in _INHERITED if name in os.environ}
 
 
