@@ -12,38 +12,41 @@ const CACHE = "live-runtime";
 export class Downloads {
   /**
    * @param {string} runtime address of the folder of the runtime, with a slash at its end
+   * @param {string | undefined} digest SHA-256 of the manifest, which the page knows
    * @param {(progress: {phase: string, loaded: number, total: number}) => void} report called as bytes arrive
    */
-  constructor(runtime, report) {
+  constructor(runtime, digest, report) {
     this.runtime = runtime;
     this.report = report;
     this.loaded = 0;
-    this.files = {};
     this.total = 0;
+    this.kept = [];
     // There is no such store where the site is served without TLS. Then the browser's ordinary cache must do.
     this.cache = globalThis.caches?.open(CACHE).catch(() => undefined);
+    /** The list of files. The others are asked for before it is here, and held against it at their end. */
+    this.manifest = this.list(digest);
   }
 
-  /**
-   * Load the list of files.
-   * @param {string} [digest] its SHA-256, which the page knows
-   */
-  async manifest(digest) {
+  /** Load the list of files. */
+  async list(digest) {
     const manifest = JSON.parse(new TextDecoder().decode(await this.read("manifest.json", digest)));
-    this.files = manifest.files;
     this.total = manifest.bytes;
-    this.forget();
     return manifest;
-  }
-
-  /** Load a file as it is. */
-  async packed(name) {
-    return this.read(name, this.files[name].sha256);
   }
 
   /** Load a file and unpack it. */
   async bytes(name) {
-    return this.read(name, this.files[name].sha256, new DecompressionStream("gzip"));
+    return this.read(name, this.digest(name), new DecompressionStream("gzip"));
+  }
+
+  /** Give a file as it is, as a stream. */
+  async packed(name) {
+    return this.stream(name, this.digest(name));
+  }
+
+  /** Tell a file's SHA-256. */
+  async digest(name) {
+    return (await this.manifest).files[name].sha256;
   }
 
   /** Load a file to its end, through a decoder if there is one. */
@@ -59,7 +62,7 @@ export class Downloads {
 
   /** Load compressed machine code, and compile it while it arrives. */
   async module(name) {
-    const stream = await this.stream(name, this.files[name].sha256);
+    const stream = await this.stream(name, this.digest(name));
     const unpacked = stream.pipeThrough(new DecompressionStream("gzip"));
     const response = new Response(unpacked, { headers: { "Content-Type": "application/wasm" } });
     try {
@@ -72,7 +75,7 @@ export class Downloads {
   /**
    * Give a file as a stream that fails at its end if the file isn't the one that the manifest describes.
    * @param {string} name
-   * @param {string} [digest] its SHA-256
+   * @param {string | Promise<string> | undefined} digest its SHA-256
    */
   async stream(name, digest) {
     const address = new URL(name, this.runtime).href;
@@ -88,7 +91,7 @@ export class Downloads {
       if (!response.ok) throw new LoadError(`The file ${name} can't be loaded: the server says ${response.status}.`);
     }
     const chunks = [];
-    const checked = new TransformStream({
+    const check = {
       transform: (chunk, controller) => {
         chunks.push(chunk);
         this.loaded += chunk.length;
@@ -96,19 +99,22 @@ export class Downloads {
         controller.enqueue(chunk);
       },
       flush: async () => {
-        const content = new Blob(chunks);
-        if (digest && !(await isIntact(content, digest))) {
+        const content = joined(chunks);
+        if (!(await isIntact(content, await digest))) {
           await cache?.delete(address);
           throw new LoadError(damaged(name));
         }
-        if (!kept) await cache?.put(address, new Response(content)).catch(() => undefined);
+        // Whoever reads the stream need not wait for that.
+        if (!kept && cache) this.kept.push(cache.put(address, new Response(content)).catch(() => undefined));
       },
-    });
-    return response.body.pipeThrough(checked);
+    };
+    // Without a limit, so that a file goes on arriving while nobody reads it yet.
+    return response.body.pipeThrough(new TransformStream(check, undefined, { highWaterMark: Infinity }));
   }
 
-  /** Let go of the files of earlier releases of the site. */
-  async forget() {
+  /** Wait until the browser keeps what was loaded, and has let go of the files of earlier releases of the site. */
+  async settled() {
+    await Promise.all(this.kept);
     const cache = await this.cache;
     const base = new URL("..", this.runtime).href;
     for (const request of (await cache?.keys()) ?? []) {
@@ -119,9 +125,20 @@ export class Downloads {
 
 const damaged = (name) => `The file ${name} is damaged. Load the page again; if that doesn't help, tell the site's owner.`;
 
-/** Compare a file with its digest, where the browser can compute one. */
+/** Make one array of several. */
+function joined(chunks) {
+  const whole = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
+  let position = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, position);
+    position += chunk.length;
+  }
+  return whole;
+}
+
+/** Compare a file with its digest, where there is one and the browser can compute it. */
 async function isIntact(content, digest) {
-  if (!globalThis.crypto?.subtle) return true;
-  const found = new Uint8Array(await crypto.subtle.digest("SHA-256", await content.arrayBuffer()));
+  if (!digest || !globalThis.crypto?.subtle) return true;
+  const found = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
   return Array.from(found, (byte) => byte.toString(16).padStart(2, "0")).join("") === digest;
 }

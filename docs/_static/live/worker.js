@@ -14,7 +14,7 @@ import { unzstd } from "./zstd.js";
 /**
  * Start Pyodide: what its own loadPyodide() does, but from files that are here already.
  * @param createModule the default export of pyodide.asm.js
- * @param {{module: WebAssembly.Module, files: Uint8Array[], memory?: Uint8Array, manifest: object}} parts
+ * @param {{module: WebAssembly.Module, files: Uint8Array[], memory?: ReadableStream, manifest: object}} parts
  */
 async function boot(createModule, { module, files, memory, manifest }) {
   const config = {
@@ -78,7 +78,8 @@ async function boot(createModule, { module, files, memory, manifest }) {
   });
   let restored;
   if (memory !== undefined) {
-    const unpacked = unzstd(emscripten, memory, manifest.memory);
+    const unpacked = await unzstd(emscripten, memory, manifest.memory);
+    postMessage({ type: "progress", phase: "start" });
     if (emscripten.HEAP8.length < manifest.heap) emscripten.growMemory(manifest.heap);
     restored = api.restoreSnapshot(unpacked);
   }
@@ -97,20 +98,20 @@ async function boot(createModule, { module, files, memory, manifest }) {
 
 /** Load everything and start Python. */
 async function start({ runtime, digest }) {
-  const downloads = new Downloads(runtime, (progress) => postMessage({ type: "progress", ...progress }));
-  const manifest = await downloads.manifest(digest);
+  const downloads = new Downloads(runtime, digest, (progress) => postMessage({ type: "progress", ...progress }));
   const script = import(new URL("pyodide.asm.js", runtime));
   const machine = downloads.module("pyodide.wasm.bin");
-  const extras = Promise.all(manifest.extras.map((name) => downloads.bytes(name)));
   const [later, memory] = [downloads.bytes("later.bin"), downloads.packed("memory.bin")];
   // Each is waited for in turn; meanwhile none may count as a rejection that nobody handles.
-  for (const promise of [script, machine, extras, later, memory]) promise.catch(() => {});
+  for (const promise of [script, machine, later, memory]) promise.catch(() => {});
+  const manifest = await downloads.manifest;
+  const extras = Promise.all(manifest.extras.map((name) => downloads.bytes(name)));
+  extras.catch(() => {});
   const createModule = (await script).default;
   const module = await machine;
   let pyodide;
   try {
     const parts = { module, files: [await later, ...(await extras)], memory: await memory, manifest };
-    postMessage({ type: "progress", phase: "start" });
     pyodide = await boot(createModule, parts);
   } catch (error) {
     console.warn("Python's packed memory can't be used, so Python starts from its files.", error);
@@ -121,6 +122,7 @@ async function start({ runtime, digest }) {
   }
   const python = pyodide.pyimport("live.in_browser");
   python.begin((output) => postMessage({ type: "output", output: JSON.parse(output) }), manifest.folder);
+  await downloads.settled();
   return python;
 }
 

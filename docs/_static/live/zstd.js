@@ -7,23 +7,21 @@
 const PIECE = 1 << 20;
 
 /**
- * Unpack a file.
+ * Unpack a file while it arrives.
  * @param emscripten Pyodide's Emscripten module, running, without Python
- * @param {Uint8Array} packed
+ * @param {ReadableStream<Uint8Array>} packed
  * @param {number} size how many bytes it unpacks to
- * @returns {Uint8Array}
+ * @returns {Promise<Uint8Array>} rejects if the stream fails, or isn't such a file
  */
-export function unzstd(emscripten, packed, size) {
+export async function unzstd(emscripten, packed, size) {
   const unpacked = new Uint8Array(size);
   const context = emscripten._ZSTD_createDCtx();
   const [source, target] = [emscripten._malloc(PIECE), emscripten._malloc(PIECE)];
   // Two of C's structures: address, size, position.
   const buffers = emscripten._malloc(24);
-  let [read, written] = [0, 0];
-  while (read < packed.length) {
-    const piece = packed.subarray(read, read + PIECE);
+  let written = 0;
+  for await (const piece of pieces(packed)) {
     emscripten.HEAPU8.set(piece, source);
-    read += piece.length;
     let taken = 0;
     while (taken < piece.length || written < size) {
       emscripten.HEAPU32.set([target, PIECE, 0, source, piece.length, taken], buffers >>> 2);
@@ -40,4 +38,12 @@ export function unzstd(emscripten, packed, size) {
   for (const address of [buffers, target, source]) emscripten._free(address);
   emscripten._ZSTD_freeDCtx(context);
   return unpacked;
+}
+
+/** Give what a stream gives, in pieces that fit. */
+async function* pieces(stream) {
+  const reader = stream.getReader();
+  for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
+    for (let start = 0; start < value.length; start += PIECE) yield value.subarray(start, start + PIECE);
+  }
 }
