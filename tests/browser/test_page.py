@@ -632,7 +632,7 @@ def test_notebooks_of_one_page_take_turns(reader: Reader) -> None:
 
 def test_tabs_of_environments_show_the_run_in_the_tab_of_the_default_one(reader: Reader) -> None:
     page = reader.open("notebooks/inside-the-bucket.html")
-    card = cell(page, "dsn")
+    card = cell(page, "dsn", "inside-the-bucket")
     card.get_by_role("tab", name=re.compile("SeaweedFS")).click()
     run(card)
     expect(state(card)).to_have_text("Same as published")
