@@ -40,7 +40,7 @@ def data() -> dict[str, Any]:
 
 def test_a_table_has_medians_ratios_and_stale_pages(data):
     head, *rows = Results(data).table("cpu")
-    assert head == ["", *SCENARIOS.values(), "Stale pages"]
+    assert head == ["Builder", *SCENARIOS.values(), "Stale pages"]
     assert [row[0] for row in rows] == list(BUILDERS)
     by_name = {row[0]: row[1:] for row in rows}
     assert by_name[STOCK] == ["10.0 (1.00)"] * 4 + ["12"]
@@ -50,7 +50,7 @@ def test_a_table_has_medians_ratios_and_stale_pages(data):
 
 def test_the_table_of_the_clock_has_no_stale_pages(data):
     head, *rows = Results(data).table("wall")
-    assert head == ["", *SCENARIOS.values()]
+    assert head == ["Builder", *SCENARIOS.values()]
     assert rows[-1] == [OURS, *["3.0 (0.30)"] * 4]
 
 

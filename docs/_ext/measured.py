@@ -30,8 +30,6 @@ STOCK, BARE, OURS = "jupyter-sphinx", "Sphinx, no cells", "This site"
 #: What this project aims at: times the CPU seconds of another builder.
 COLD_AIM, UNCHANGED_AIM = 0.35, 1.5
 
-_KINDS = ("cpu", "wall", "chart", "stale", "aims", "conditions")
-
 
 class Results:
     """What was measured.
@@ -92,10 +90,10 @@ class Results:
         stale = self.stale[OURS]
         return [
             f"From nothing: {cold:.2f} times the CPU seconds of {STOCK}. The aim is no more than {COLD_AIM}: "
-            f"{_met(cold <= COLD_AIM)}.",
+            f"{met(cold <= COLD_AIM)}.",
             f"Nothing changed: {unchanged:.2f} times the CPU seconds of Sphinx on the same pages without "
-            f"cells. The aim is no more than {UNCHANGED_AIM}: {_met(unchanged <= UNCHANGED_AIM)}.",
-            f"A shared module changed: {stale} stale pages. The aim is none: {_met(stale == 0)}.",
+            f"cells. The aim is no more than {UNCHANGED_AIM}: {met(unchanged <= UNCHANGED_AIM)}.",
+            f"A shared module changed: {stale} stale pages. The aim is none: {met(stale == 0)}.",
         ]
 
     def conditions(self) -> list[str]:
@@ -111,36 +109,57 @@ class Results:
         ]
 
 
-def _met(met: bool) -> str:
-    return "met" if met else "missed"
+# -- What every such directive needs ------------------------------------------------------------------------
 
 
-class Measured(SphinxDirective):
-    """``measured``: see this module's description."""
+def met(aim: bool) -> str:
+    """Say whether an aim is met."""
+    return "met" if aim else "missed"
+
+
+class Shown(SphinxDirective):
+    """A directive that shows a part of the results in a file.
+
+    Its argument is the file, relative to the page; its option ``show`` names the part.
+    """
 
     required_arguments = 1
-    option_spec: ClassVar[dict[str, Any]] = {"show": lambda argument: directives.choice(argument, _KINDS)}
+    #: The session of nox that writes the file.
+    session: ClassVar[str]
+    #: The parts that can be shown, that which is shown by default first.
+    parts: ClassVar[tuple[str, ...]]
+    option_spec: ClassVar[dict[str, Any]] = {"show": directives.unchanged_required}
+
+    def show(self, data: dict[str, Any], part: str) -> nodes.Node:
+        """Return the node of a part.
+
+        :param data: what is in the file.
+        :param part: one of :attr:`parts`.
+        :raises ValueError: if something is missing in the file.
+        """
+        raise NotImplementedError
 
     def run(self) -> list[nodes.Node]:
-        """Return the nodes of the part that is to be shown."""
+        """Return the node of the part that is to be shown."""
+        part = self.options.get("show", self.parts[0])
+        if part not in self.parts:
+            raise self.error(f"“{part}” can't be shown. There are: {', '.join(self.parts)}.")
         _, file = self.env.relfn2path(self.arguments[0])
         self.env.note_dependency(file)
         try:
-            results = Results(json.loads(Path(file).read_text(encoding="utf-8")))
+            return [self.show(json.loads(Path(file).read_text(encoding="utf-8")), part)]
         except (OSError, ValueError) as error:
             reason = f"{error.strerror}." if isinstance(error, OSError) else str(error)
-            raise self.error(f"{self.arguments[0]} can't be shown: {reason} Run: nox -s bench") from error
-        kind = self.options.get("show", "cpu")
-        if kind in ("cpu", "wall"):
-            return [_table(results.table(kind))]
-        if kind in ("chart", "stale"):
-            return [nodes.raw("", _chart(results, kind), format="html")]
-        sentences = results.aims() if kind == "aims" else results.conditions()
-        items = [nodes.list_item("", nodes.paragraph("", sentence)) for sentence in sentences]
-        return [nodes.bullet_list("", *items, bullet="-")]
+            raise self.error(
+                f"{self.arguments[0]} can't be shown: {reason} Run: nox -s {self.session}"
+            ) from error
 
 
-def _table(rows: list[list[str]]) -> nodes.table:
+def table(rows: list[list[str]]) -> nodes.table:
+    """Make a table.
+
+    :param rows: the texts of its cells, row by row; the first row is its head.
+    """
     group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in rows[0]), cols=len(rows[0]))
     written = [
         nodes.row("", *(nodes.entry("", nodes.paragraph("", text)) for text in cells)) for cells in rows
@@ -150,16 +169,46 @@ def _table(rows: list[list[str]]) -> nodes.table:
     return nodes.table("", group, classes=["measured"])
 
 
-def _chart(results: Results, kind: str) -> str:
+def bullets(sentences: list[str]) -> nodes.bullet_list:
+    """Make a list of sentences."""
+    items = [nodes.list_item("", nodes.paragraph("", sentence)) for sentence in sentences]
+    return nodes.bullet_list("", *items, bullet="-")
+
+
+def chart(title: str, values: dict[str, float], unit: str) -> nodes.raw:
+    """Draw a bar chart.
+
+    :param title: what it shows.
+    :param values: the length of each bar by its label.
+    :param unit: their unit.
+    """
     # Here, because it sets Django up, which few pages need.
     from cloud.drawing import BarChart
 
-    if kind == "stale":
-        chart = BarChart("A shared module changed", results.stale, "stale pages")
-    else:
-        seconds = {name: results.seconds("cpu", name, "cold") for name in results.builders}
-        chart = BarChart("Built from nothing", seconds, "CPU seconds")
-    return f'<figure class="measured">{chart._repr_svg_()}</figure>'
+    drawn = BarChart(title, values, unit)._repr_svg_()
+    return nodes.raw("", f'<figure class="measured">{drawn}</figure>', format="html")
+
+
+# -- Builds -------------------------------------------------------------------------------------------------
+
+
+class Measured(Shown):
+    """``measured``: see this module's description."""
+
+    session = "bench"
+    parts = ("cpu", "wall", "chart", "stale", "aims", "conditions")
+
+    def show(self, data: dict[str, Any], part: str) -> nodes.Node:
+        """Return the node of a part."""
+        results = Results(data)
+        if part in ("cpu", "wall"):
+            return table(results.table(part))
+        if part == "stale":
+            return chart("A shared module changed", results.stale, "stale pages")
+        if part == "chart":
+            seconds = {name: results.seconds("cpu", name, "cold") for name in results.builders}
+            return chart("Built from nothing", seconds, "CPU seconds")
+        return bullets(results.aims() if part == "aims" else results.conditions())
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -6,15 +6,13 @@ the page. Its option ``show`` says which: ``table``, ``chart``, ``aims`` or ``co
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from statistics import median
-from typing import Any, ClassVar
+from typing import Any
 
 from docutils import nodes
-from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
+
+from measured import Shown, bullets, chart, met, table
 
 #: What is compared, and on which lines; the names in the file.
 OURS, BARE, LITE = "This site", "Pyodide alone", "JupyterLite"
@@ -67,8 +65,8 @@ class Results:
         said.append(_aim(f"{SLOW}, {_STATES['cold']}", slow / self.seconds(BARE, SLOW, "cold"), BARE, 1.6))
         said.append(_aim(f"{SLOW}, {_STATES['cold']}", slow / self.seconds(LITE, SLOW, "cold"), LITE, 0.4))
         cold, warm = (self.megabytes(OURS, FAST, state) for state in _STATES)
-        said.append(f"Transferred: {cold:.1f} MB. The aim is no more than 20 MB: {_met(cold <= 20)}.")
-        said.append(f"On a second visit: {warm:.1f} MB. The aim is nothing at all: {_met(warm == 0)}.")
+        said.append(f"Transferred: {cold:.1f} MB. The aim is no more than 20 MB: {met(cold <= 20)}.")
+        said.append(f"On a second visit: {warm:.1f} MB. The aim is nothing at all: {met(warm == 0)}.")
         return said
 
     def conditions(self) -> list[str]:
@@ -82,60 +80,25 @@ class Results:
 def _aim(what: str, ratio: float, other: str, aim: float) -> str:
     return (
         f"{what[0].upper()}{what[1:]}: {ratio:.2f} times the seconds of {other}. "
-        f"The aim is no more than {aim}: {_met(ratio <= aim)}."
+        f"The aim is no more than {aim}: {met(ratio <= aim)}."
     )
 
 
-def _met(met: bool) -> str:
-    return "met" if met else "missed"
-
-
-class MeasuredBrowser(SphinxDirective):
+class MeasuredBrowser(Shown):
     """``measured-browser``: see this module's description."""
 
-    required_arguments = 1
-    option_spec: ClassVar[dict[str, Any]] = {
-        "show": lambda argument: directives.choice(argument, ("table", "chart", "aims", "conditions"))
-    }
+    session = "bench-browser"
+    parts = ("table", "chart", "aims", "conditions")
 
-    def run(self) -> list[nodes.Node]:
-        """Return the nodes of the part that is to be shown."""
-        _, file = self.env.relfn2path(self.arguments[0])
-        self.env.note_dependency(file)
-        try:
-            results = Results(json.loads(Path(file).read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            reason = f"{error.strerror}." if isinstance(error, OSError) else str(error)
-            raise self.error(
-                f"{self.arguments[0]} can't be shown: {reason} Run: nox -s bench-browser"
-            ) from error
-        kind = self.options.get("show", "table")
-        if kind == "table":
-            return [_table(results.table())]
-        if kind == "chart":
-            return [nodes.raw("", _chart(results), format="html")]
-        sentences = results.aims() if kind == "aims" else results.conditions()
-        items = [nodes.list_item("", nodes.paragraph("", sentence)) for sentence in sentences]
-        return [nodes.bullet_list("", *items, bullet="-")]
-
-
-def _table(rows: list[list[str]]) -> nodes.table:
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=1) for _ in rows[0]), cols=len(rows[0]))
-    written = [
-        nodes.row("", *(nodes.entry("", nodes.paragraph("", text)) for text in cells)) for cells in rows
-    ]
-    group += nodes.thead("", written[0])
-    group += nodes.tbody("", *written[1:])
-    return nodes.table("", group, classes=["measured"])
-
-
-def _chart(results: Results) -> str:
-    # Here, because it sets Django up, which few pages need.
-    from cloud.drawing import BarChart
-
-    seconds = {name: results.seconds(name, SLOW, "cold") for name in results.contenders}
-    chart = BarChart(f"First visit at {SLOW}", seconds, "seconds")
-    return f'<figure class="measured">{chart._repr_svg_()}</figure>'
+    def show(self, data: dict[str, Any], part: str) -> nodes.Node:
+        """Return the node of a part."""
+        results = Results(data)
+        if part == "table":
+            return table(results.table())
+        if part == "chart":
+            seconds = {name: results.seconds(name, SLOW, "cold") for name in results.contenders}
+            return chart(f"First visit at {SLOW}", seconds, "seconds")
+        return bullets(results.aims() if part == "aims" else results.conditions())
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

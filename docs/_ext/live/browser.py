@@ -42,9 +42,8 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from live import render, transcript, wheels
+from live import downloads, render, transcript, wheels
 from live.domain import LiveDomain, domain_of
-from live.downloads import write_if_changed
 from live.notebook import Cell, Notebook
 from live.runner import Environment, inherited
 
@@ -448,14 +447,7 @@ def write(app: Sphinx, exception: Exception | None) -> None:
         with tempfile.TemporaryDirectory(dir=runtimes) as copy:
             shutil.copytree(runtime.folder, Path(copy) / runtime.key)
             (Path(copy) / runtime.key).rename(runtimes / runtime.key)
-    files = _notebook_files(domain_of(app.env), runtime)
-    folder = app.outdir / NOTEBOOKS
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        if path.name not in files:
-            path.unlink()
-    for name, content in files.items():
-        write_if_changed(folder / name, content)
+    downloads.write(app.outdir / NOTEBOOKS, _notebook_files(domain_of(app.env), runtime))
 
 
 def _notebook_files(domain: LiveDomain, runtime: Runtime) -> dict[str, bytes]:
