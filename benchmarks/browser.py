@@ -37,6 +37,7 @@ from urllib.parse import unquote, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from benchmarks import usage
 from benchmarks.lite import LiteError, build
 from live.execute import write_atomically
 
@@ -290,6 +291,7 @@ def measure(site: Path, npm: Path, runs: int) -> dict[str, Any]:
     return {
         "measured": f"{datetime.now(UTC):%Y-%m-%d}",
         "runs": runs,
+        "machine": usage.machine(),
         "versions": {"Chromium": chromium, **_versions(pyodide)},
         "results": results,
     }

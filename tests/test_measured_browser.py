@@ -25,7 +25,17 @@ def data() -> dict[str, Any]:
         BARE: {FAST: visits(2, 1.6, 6_000_000), SLOW: visits(5, 1.7, 6_000_000)},
         LITE: {FAST: visits(9, 8, 12_000_000), SLOW: visits(20, 8, 12_000_000)},
     }
-    return {"measured": "2026-11-25", "runs": 3, "versions": {"Chromium": "156"}, "results": results}
+    machine = {"processor": "One", "cores": 2, "system": "Linux x86_64", "python": "3.11.7"}
+    said = {"measured": "2026-11-25", "runs": 3, "machine": machine, "versions": {"Chromium": "156"}}
+    return {**said, "results": results}
+
+
+def test_it_is_said_when_and_where_it_was_measured(data):
+    assert Results(data).conditions() == [
+        "Each number is the median of 3 runs, measured on 2026-11-25.",
+        "Machine: One, 2 cores, Linux x86_64, Python 3.11.7.",
+        "Versions: Chromium 156.",
+    ]
 
 
 def test_the_table_has_medians_and_what_was_transferred(data):

@@ -98,13 +98,12 @@ class Results:
 
     def conditions(self) -> list[str]:
         """Say what was measured, where, and with which versions."""
-        data, machine = self._data, self.machine
+        data = self._data
         versions = ", ".join(f"{name} {version}" for name, version in data["versions"].items())
         return [
             f"{data['pages']} pages of {data['cells']} cells each. Each number is the median of "
             f"{data['runs']} runs, measured on {data['measured']}.",
-            f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['system']}, "
-            f"Python {machine['python']}.",
+            described(self.machine),
             f"Versions: {versions}.",
         ]
 
@@ -115,6 +114,17 @@ class Results:
 def met(aim: bool) -> str:
     """Say whether an aim is met."""
     return "met" if aim else "missed"
+
+
+def described(machine: dict[str, Any]) -> str:
+    """Describe the machine on which something was measured.
+
+    :param machine: what :func:`benchmarks.usage.machine` says of it.
+    """
+    return (
+        f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['system']}, "
+        f"Python {machine['python']}."
+    )
 
 
 class Shown(SphinxDirective):

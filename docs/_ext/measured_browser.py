@@ -12,7 +12,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from measured import Shown, bullets, chart, met, table
+from measured import Shown, bullets, chart, described, met, table
 
 #: What is compared, and on which lines; the names in the file.
 OURS, BARE, LITE = "This site", "Pyodide alone", "JupyterLite"
@@ -32,6 +32,7 @@ class Results:
         self.data = data
         try:
             self.contenders = list(data["results"])
+            self.machine: dict[str, Any] = data["machine"]
             for contender in (OURS, BARE, LITE):
                 for line in (FAST, SLOW):
                     self.seconds(contender, line, "cold")
@@ -74,7 +75,11 @@ class Results:
         versions = ", ".join(f"{name} {version}" for name, version in self.data["versions"].items())
         runs = self.data["runs"]
         often = "Each number is from one run" if runs == 1 else f"Each number is the median of {runs} runs"
-        return [f"{often}, measured on {self.data['measured']}.", f"Versions: {versions}."]
+        return [
+            f"{often}, measured on {self.data['measured']}.",
+            described(self.machine),
+            f"Versions: {versions}.",
+        ]
 
 
 def _aim(what: str, ratio: float, other: str, aim: float) -> str:

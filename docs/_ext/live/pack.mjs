@@ -42,9 +42,9 @@ function holdStill() {
   };
 }
 
-/** Start an interpreter with the files of an archive in it. */
-async function interpreter(archive, options = {}) {
-  const env = { HOME: "/home/pyodide", ...job.environment };
+/** Start an interpreter with the files of an archive in it, and more environment variables if need be. */
+async function interpreter(archive, variables = {}, options = {}) {
+  const env = { HOME: "/home/pyodide", ...job.environment, ...variables };
   holdStill();
   const pyodide = await loadPyodide({ indexURL: job.pyodide, env, ...options });
   // Not before it starts: it would look at each package, and remember all of them outside of its memory.
@@ -52,9 +52,12 @@ async function interpreter(archive, options = {}) {
   return pyodide;
 }
 
-/** Compile all sources. Return the standard library as a zip archive to start with, and all files by their paths. */
+/**
+ * Compile all sources, without the columns that tracebacks mark in a line: they are a twelfth of the download. Return
+ * the standard library as a zip archive to start with, and all files by their paths.
+ */
 async function compiled() {
-  const pyodide = await interpreter(read(job.work, "sources"));
+  const pyodide = await interpreter(read(job.work, "sources"), { PYTHONNODEBUGRANGES: "1" });
   pyodide.runPython(job.compile);
   const standard = pyodide.runPython(`standard(${JSON.stringify(job.standardLeftOut)})`).toJs();
   const paths = JSON.parse(pyodide.runPython("packages()"));
@@ -65,7 +68,7 @@ async function compiled() {
 async function warmed(standard, files) {
   const archive = join(job.work, "standard.zip");
   writeFileSync(archive, standard);
-  const pyodide = await interpreter(pack(files), { _makeSnapshot: true, stdLibURL: archive });
+  const pyodide = await interpreter(pack(files), {}, { _makeSnapshot: true, stdLibURL: archive });
   pyodide.runPython(job.setUp);
   pyodide.runPython(job.warmUp);
   pyodide.runPython(job.tidy);
