@@ -10,7 +10,6 @@ const site = {
   runtime: new URL(script.dataset.liveRuntime, document.baseURI).href,
   notebooks: new URL("notebooks/", import.meta.url).href,
   digest: script.dataset.liveDigest,
-  bytes: Number(script.dataset.liveBytes),
   announce: announcer(),
 };
 
