@@ -168,7 +168,10 @@ STANDARD_LEFT_OUT = [
 
 #: Files that must be there even if they were imported already, because something lists their folder, or
 #: imports them anew, as notebooks do with ``reload``.
-LISTED = r"/(migrations|commands|templatetags)/|^/project/|/easy_thumbnails/|/filer/|/moto/s3/urls\."
+LISTED = r"/(migrations|commands|templatetags)/|^/project/|/easy_thumbnails/|/filer/"
+
+#: Files that every session reads. moto's S3 asks anew for its addresses whenever it starts.
+AT_ONCE = r"/moto/s3/urls\.pyc$"
 
 #: What the site has for the browser only if somebody fetched it.
 NEEDS = {

@@ -87,8 +87,33 @@ def damage(path: Path) -> None:
 
 def test_only_what_is_needed_is_loaded(copy: Copy, visitor: Reader) -> None:
     assert run_cells(visitor, copy, HELLO)[0]["same"]
-    assert "memory.bin" in copy.sent
-    assert "plain.bin" not in copy.sent
+    assert sorted(copy.sent) == ["manifest.json", "memory.bin", "pyodide.asm.js", "pyodide.wasm.bin"]
+
+
+def test_folding_a_memory_loses_nothing(copy: Copy, visitor: Reader) -> None:
+    """Whatever its words are, and in whatever parts it is unfolded."""
+    folded = """async (module) => {
+      const { fold, unfold } = await import(module);
+      const memory = crypto.getRandomValues(new Uint32Array(16384));
+      const initial = crypto.getRandomValues(new Uint32Array(3000));
+      for (let at = 0; at < memory.length; at += 3) {
+        memory[at] = [4 * at + (memory[at] % 16384) - 8192, 0xdfffe000 + (memory[at] % 32768)][at % 2];
+      }
+      memory.set(initial.subarray(2000, 2100), 2000);
+      const before = memory.slice();
+      fold(memory, initial);
+      const zeros = memory.subarray(2000, 2100).filter((word) => word === 0).length;
+      const moved = memory.filter((word, at) => word !== before[at]).length;
+      for (let from = 0; from < memory.length; from += 1000) {
+        unfold(memory, initial, from, Math.min(from + 1000, memory.length));
+      }
+      return [zeros, moved, memory.filter((word, at) => word !== before[at]).length];
+    }"""
+    page = visitor.open("index.html")
+    zeros, moved, lost = page.evaluate(folded, f"{copy.url}_static/live/memory.js")
+    assert zeros > 90, "what was there before needs no telling"
+    assert moved > 1000
+    assert lost == 0
 
 
 def test_at_most_20_megabytes_are_loaded(copy: Copy, visitor: Reader) -> None:
@@ -119,15 +144,66 @@ def test_a_file_that_is_needed(copy: Copy, visitor: Reader, name: str, how: Any)
     assert "Traceback" not in refused.value.message
 
 
+# A module of the standard library that few cells need.
+SELDOM = "import tarfile\nprint(tarfile.__name__)"
+
+
+def test_a_cell_has_files_that_nobody_waited_for(copy: Copy, visitor: Reader) -> None:
+    result, again = run_cells(visitor, copy, [{"label": "seldom", "source": SELDOM}] * 2)
+    assert [output["text"] for output in result["outputs"] + again["outputs"]] == ["tarfile\n"] * 2
+    assert copy.sent.count("later.bin") == 1
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [(damage, "damaged"), (Path.unlink, "can't be loaded: the server says 404")],
+)
+def test_files_that_nobody_waited_for_and_that_cannot_be_had(
+    copy: Copy, visitor: Reader, how: Any, why: str
+) -> None:
+    how(copy.runtime / "later.bin")
+    first, failed, last = run_cells(
+        visitor, copy, [*HELLO, {"label": "seldom", "source": SELDOM}, {"label": "after", "source": "2 * 3"}]
+    )
+    assert first["same"]
+    told, error = failed["outputs"]
+    assert (told["name"], error["ename"]) == ("stderr", "OSError")
+    assert f"The file later.bin {'is ' if why == 'damaged' else ''}{why}" in told["text"]
+    assert error["evalue"].startswith("[Errno 5]")
+    assert last["outputs"][0]["data"]["text/plain"] == "6"
+
+
+def test_without_a_connection_once_all_is_loaded(copy: Copy, visitor: Reader) -> None:
+    page = visitor.open("index.html")
+    start = """async ([session, runtime]) => {
+      const { Session } = await import(session);
+      globalThis.python = new Session(runtime.address, { digest: runtime.digest });
+      await python.start();
+      await python.rest();
+    }"""
+    page.evaluate(start, [f"{copy.url}_static/live/session.js", runtime_of(copy)])
+    page.context.set_offline(True)
+    run = """async (source) => {
+      const outputs = [];
+      await python.run({ source }, (output) => outputs.push(output));
+      python.stop();
+      return outputs;
+    }"""
+    [output] = page.evaluate(run, SELDOM)
+    assert output["text"] == "tarfile\n"
+
+
 def test_a_second_visit_loads_nothing(copy: Copy, chromium: Browser) -> None:
     context = chromium.new_context()
-    start = """async ([session, runtime]) => {
+    start = """async ([session, runtime, source]) => {
       const { Session } = await import(session);
       const python = new Session(runtime.address, { digest: runtime.digest });
       await python.start();
+      await python.run({ source });
+      await python.rest();
       python.stop();
     }"""
-    arguments = [f"{copy.url}_static/live/session.js", runtime_of(copy)]
+    arguments = [f"{copy.url}_static/live/session.js", runtime_of(copy), SELDOM]
     for _ in range(2):
         first = list(copy.sent)
         page = context.new_page()
@@ -135,7 +211,7 @@ def test_a_second_visit_loads_nothing(copy: Copy, chromium: Browser) -> None:
         page.evaluate(start, arguments)
         page.close()
     context.close()
-    assert first
+    assert "later.bin" in first
     assert copy.sent == first
 
 

@@ -91,7 +91,7 @@ def bundle() -> Bundle:
 
 def test_a_bundle_must_say_everything(tmp_path: Path) -> None:
     (tmp_path / "bundle.py").write_text("DISTRIBUTIONS = []", encoding="utf-8")
-    with pytest.raises(PackError, match="doesn't say environment, keeps, listed"):
+    with pytest.raises(PackError, match="doesn't say at_once, environment, keeps, listed"):
         read_bundle(tmp_path)
 
 

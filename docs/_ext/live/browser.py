@@ -34,6 +34,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -66,6 +67,8 @@ _IPYTHON = (
     "IPython/lib/pretty.py",
     "IPython/testing/skipdoctest.py",
 )
+# What of the worker knows how it is packed.
+_WORKER = ("archive.js", "later.js", "memory.js", "worker.js", "zstd.js")
 _PACKING = ("browser.py", "pack.mjs", "pack_compile.py", "pack_memory.py", "wheels.py")
 # Where the project is in the browser's file system, and what stands in for packages.
 _PROJECT = "/project"
@@ -91,6 +94,7 @@ class Bundle:
     :param standard_left_out: patterns for files of the standard library that are not packed.
     :param listed: a regular expression for paths of files that must be there even if their content is in the
         memory, because something lists the folder.
+    :param at_once: a regular expression for paths of files that every session reads.
     :param needs: for each thing that the site may have for the browser or not, the sentence that a cell shows
         which needs it.
     """
@@ -103,6 +107,7 @@ class Bundle:
     environment: dict[str, str]
     standard_left_out: list[str]
     listed: str
+    at_once: str
     needs: dict[str, str]
 
 
@@ -235,7 +240,7 @@ def key_of(folder: Path, bundle: Bundle, root: Path, pyodide: Path, extras: Mapp
     named = [(path.name, path) for path in ours]
     named += [(path.relative_to(folder).as_posix(), path) for path in _below(folder, "**/*.py")]
     named += [(path.relative_to(root).as_posix(), path) for path in _project_files(bundle, root)]
-    named += [(name, _SCRIPTS / name) for name in ("archive.js", "zstd.js", "worker.js")]
+    named += [(name, _SCRIPTS / name) for name in _WORKER]
     facts += [f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for name, path in named]
     facts += [f"{name} {hashlib.sha256(wheel).hexdigest()}" for name, wheel in sorted(extras.items())]
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
@@ -303,37 +308,52 @@ def _pack(
         "setUp": set_up,
         "warmUp": (folder / "warm_up.py").read_text(encoding="utf-8"),
         "tidy": (_HERE / "pack_memory.py").read_text(encoding="utf-8"),
+        "atOnce": bundle.at_once,
         "listed": bundle.listed,
+        "extras": sorted(extras),
     }
+    for name, wheel in extras.items():
+        content = {f"{_SITE_PACKAGES}/{path}": data for path, data in wheels.unpacked(wheel).items()}
+        (work / name).write_bytes(archive(content))
     (work / "job.json").write_text(json.dumps(job), encoding="utf-8")
     command = [node(), str(_HERE / "pack.mjs"), str(work / "job.json")]
     # Python remembers the machine's time zone.
     environment = {**inherited(), "TZ": "UTC"}
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
-    )
+    # Both take long, and neither needs the other.
+    with ThreadPoolExecutor(1) as other:
+        machine_code = other.submit(_machine_code, pyodide)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+        )
     if done.returncode:
         raise PackError(f"Python can't be packed for the browser. Node says:\n{done.stdout}{done.stderr}")
+    (runtime / "pyodide.wasm.bin").write_bytes(machine_code.result())
     result = json.loads((work / "result.json").read_bytes())
-    files: dict[str, dict[str, Any]] = result["files"]
-    for name, wheel in extras.items():
-        content = {f"{_SITE_PACKAGES}/{path}": data for path, data in wheels.unpacked(wheel).items()}
-        compressed = gzip.compress(archive(content), mtime=0)
-        (runtime / f"{name}.bin").write_bytes(compressed)
-        digest = hashlib.sha256(compressed).hexdigest()
-        files[f"{name}.bin"] = {"bytes": len(compressed), "sha256": digest}
+    files = {path.name: _facts(path.read_bytes()) for path in sorted(runtime.iterdir())}
     manifest = {
         "bytes": sum(file["bytes"] for name, file in files.items() if name != "plain.bin"),
         "files": files,
         "packages": {name: metadata.version(name) for name in bundle.distributions},
-        "extras": [f"{name}.bin" for name in extras],
-        "pillow": "pillow" in extras,
-        **{name: result[name] for name in ("build", "memory", "heap")},
+        **{name: result[name] for name in ("build", "memory", "header", "initial", "heap", "later")},
         "environment": job["environment"],
         "start": set_up,
         "folder": f"{_PROJECT}/{bundle.working_directory}",
     }
-    (runtime / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    (runtime / "manifest.json").write_text(json.dumps(manifest, separators=(",", ":")), encoding="utf-8")
+
+
+def _machine_code(pyodide: Path) -> bytes:
+    """Compress Pyodide's machine code for the browser's own decoder of gzip."""
+    try:
+        import zopfli.gzip
+    except ImportError:
+        raise PackError("zopfli is missing. Install requirements/browser.txt, as nox -s site does.") from None
+    compressed: bytes = zopfli.gzip.compress((pyodide / "pyodide.asm.wasm").read_bytes(), numiterations=1)
+    return compressed
+
+
+def _facts(content: bytes) -> dict[str, Any]:
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def archive(files: Mapping[str, bytes]) -> bytes:

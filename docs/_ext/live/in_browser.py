@@ -10,6 +10,9 @@ from pathlib import Path
 
 from live.interpreter import Session, compared
 
+#: Files in the packed memory, by path: every session reads them, however much is imported already.
+FILES: dict[str, bytes] = {}
+
 #: Generators of random numbers that are in the packed memory, in the same state for every reader.
 GENERATORS: list[random.Random] = []
 
@@ -46,6 +49,8 @@ def begin(send: Callable[[str], object], folder: str) -> None:
     """
     for generator in GENERATORS:
         generator.seed()
+    for path, content in FILES.items():
+        Path(path).write_bytes(content)
     Path(folder).mkdir(parents=True, exist_ok=True)
     os.chdir(folder)
     session = Session(lambda output: send(json.dumps(output)), on_linux)

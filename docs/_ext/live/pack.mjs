@@ -6,12 +6,13 @@
  * Then a second interpreter imports what notebooks use, and its memory is kept: a reader's browser continues
  * from there.
  */
-import node, { createHash } from "node:crypto";
+import node from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { constants, gzipSync, zstdCompressSync } from "node:zlib";
-import { pack, unpack } from "../../_static/live/archive.js";
+import { entries, pack, unpack } from "../../_static/live/archive.js";
+import { fold } from "../../_static/live/memory.js";
 
 // Node would show the line that failed, which may be a megabyte of Pyodide.
 process.on("uncaughtException", (error) => {
@@ -64,28 +65,72 @@ async function compiled() {
   return { standard, files: new Map(paths.map((path) => [path, pyodide.FS.readFile(path)])) };
 }
 
+/** Have the next memory noted as its machine code brings it, before anything runs. Return a function that gives it. */
+function noteInitial() {
+  const instantiate = WebAssembly.instantiate;
+  let initial;
+  WebAssembly.instantiate = async (module, imports) => {
+    const made = await instantiate(module, imports);
+    const { memory } = (made.instance ?? made).exports;
+    if (memory) initial = new Uint8Array(memory.buffer.slice(0));
+    return made;
+  };
+  return () => {
+    WebAssembly.instantiate = instantiate;
+    return initial;
+  };
+}
+
+/**
+ * Write zeros to all memory that Python has given back. What lies there is rubbish, but would be sent to every reader.
+ * @param pyodide an interpreter that will not run any more
+ */
+function wipe({ _module: c }) {
+  const end = used(c.HEAPU8).length;
+  const blocks = [];
+  for (let size = 1 << 16; size >= 8; size /= 2) {
+    let block;
+    while ((block = c._malloc(size - 4)) && block + size <= end) {
+      c.HEAPU8.fill(0, block, block + size - 4);
+      blocks.push(block);
+    }
+    c._free(block);
+  }
+  blocks.forEach((block) => c._free(block));
+}
+
 /** Import what notebooks use. Return the memory, and the files that are not in it. */
 async function warmed(standard, files) {
   const archive = join(job.work, "standard.zip");
   writeFileSync(archive, standard);
+  const initial = noteInitial();
   const pyodide = await interpreter(pack(files), {}, { _makeSnapshot: true, stdLibURL: archive });
   pyodide.runPython(job.setUp);
   pyodide.runPython(job.warmUp);
   pyodide.runPython(job.tidy);
-  const imported = new Set(JSON.parse(pyodide.runPython("tidied()")));
+  const atOnce = [...files.keys()].filter((path) => new RegExp(job.atOnce).test(path));
+  const inMemory = new Set(JSON.parse(pyodide.runPython(`tidied(${JSON.stringify(atOnce)})`)));
   const listed = new RegExp(job.listed);
-  const later = new Map([...files].filter(([path]) => !imported.has(path) || listed.test(path)));
+  const later = new Map([...files].filter(([path]) => !inMemory.has(path) || listed.test(path)));
+  wipe(pyodide);
   const memory = pyodide.makeMemorySnapshot();
-  return { memory, later, build: pyodide._api.config.BUILD_ID };
+  return { memory, initial: used(initial()), later, build: pyodide._api.config.BUILD_ID };
 }
 
-const written = {};
 /** Write a file of the result. Its name never tells a web server that it is compressed, so that none unpacks it. */
-function write(name, bytes) {
-  writeFileSync(join(job.out, name), bytes);
-  written[name] = { bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") };
-}
+const write = (name, bytes) => writeFileSync(join(job.out, name), bytes);
 const zipped = (bytes) => gzipSync(bytes, { level: 9, memLevel: 9 });
+
+/**
+ * Compress as well as can be.
+ * @param {Uint8Array} bytes
+ * @param {number} window how far to look back, as a power of 2. The reader's Python needs as much room to unpack.
+ */
+function squeezed(bytes, window) {
+  const { ZSTD_c_compressionLevel, ZSTD_c_windowLog, ZSTD_c_checksumFlag } = constants;
+  const params = { [ZSTD_c_compressionLevel]: 22, [ZSTD_c_windowLog]: window, [ZSTD_c_checksumFlag]: 1 };
+  return zstdCompressSync(bytes, { params });
+}
 
 /** Cut the zeros off the end of a memory, which Python has never used. */
 function used(memory) {
@@ -94,13 +139,24 @@ function used(memory) {
   return memory.subarray(0, Math.ceil(end / 16) * 16);
 }
 
+/** Write the contents of files for later.js. Return their index. */
+function writeLater(name, files) {
+  const sorted = [...files].sort(([one], [other]) => (one < other ? -1 : 1));
+  write(name, squeezed(Buffer.concat(sorted.map(([, bytes]) => bytes)), 23));
+  return sorted.map(([path, bytes]) => [path, bytes.length]);
+}
+
 const { standard, files } = await compiled();
-const { memory, later, build } = await warmed(standard, files);
+const { memory, initial, later, build } = await warmed(standard, files);
 const packages = new Map([...files].filter(([path]) => !/^\/lib\/python[\d.]+\/(?!site-packages)/.test(path)));
 write("pyodide.asm.js", read(job.pyodide, "pyodide.asm.mjs"));
-write("pyodide.wasm.bin", zipped(read(job.pyodide, "pyodide.asm.wasm")));
-const level = { params: { [constants.ZSTD_c_compressionLevel]: 19 } };
-write("memory.bin", zstdCompressSync(used(memory), level));
-write("later.bin", zipped(pack(later)));
+const packed = used(memory).slice();
+// Pyodide puts some facts in front of the memory, and says at which byte the memory itself begins.
+const [, header] = new Uint32Array(packed.buffer, 0, 2);
+fold(new Uint32Array(packed.buffer, header), new Uint32Array(initial.buffer, 0, initial.length / 4));
+write("memory.bin", squeezed(packed, 25));
+const index = { "later.bin": writeLater("later.bin", later) };
+for (const name of job.extras) index[`${name}.bin`] = writeLater(`${name}.bin`, entries(read(job.work, name)));
 write("plain.bin", zipped(pack(new Map([...packages, [job.standard, standard]]))));
-writeFileSync(join(job.work, "result.json"), JSON.stringify({ files: written, build, memory: used(memory).length, heap: memory.length }));
+const lengths = { memory: packed.length, header, initial: initial.length, heap: memory.length };
+writeFileSync(join(job.work, "result.json"), JSON.stringify({ later: index, build, ...lengths }));

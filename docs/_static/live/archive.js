@@ -21,22 +21,38 @@ export function pack(files) {
 }
 
 /**
+ * Give the files of an archive one by one, as paths and contents. They share the archive's memory.
+ * @param {Uint8Array} packed the archive
+ */
+export function* entries(packed) {
+  const length = new DataView(packed.buffer, packed.byteOffset).getUint32(0, true);
+  const index = JSON.parse(new TextDecoder().decode(packed.subarray(4, 4 + length)));
+  let position = 4 + length;
+  for (const [path, size] of index) {
+    yield [path, packed.subarray(position, position + size)];
+    position += size;
+  }
+}
+
+/**
+ * Make the folders of files in Emscripten's file system.
+ * @param FS Emscripten's file system
+ * @param {string[]} paths the files' absolute paths
+ */
+export function makeFolders(FS, paths) {
+  for (const folder of new Set(paths.map((path) => path.slice(0, path.lastIndexOf("/"))))) FS.mkdirTree(folder);
+}
+
+/**
  * Unpack an archive into Emscripten's file system. Files share the archive's memory.
  * @param FS Emscripten's file system
  * @param {Uint8Array} packed the archive
  */
 export function unpack(FS, packed) {
-  const length = new DataView(packed.buffer, packed.byteOffset).getUint32(0, true);
-  const index = JSON.parse(new TextDecoder().decode(packed.subarray(4, 4 + length)));
-  const made = new Set();
-  let position = 4 + length;
-  for (const [path, size] of index) {
-    const folder = path.slice(0, path.lastIndexOf("/"));
-    if (!made.has(folder)) {
-      FS.mkdirTree(folder);
-      made.add(folder);
-    }
-    FS.writeFile(path, packed.subarray(position, position + size), { canOwn: true });
-    position += size;
-  }
+  const files = [...entries(packed)];
+  makeFolders(
+    FS,
+    files.map(([path]) => path),
+  );
+  for (const [path, bytes] of files) FS.writeFile(path, bytes, { canOwn: true });
 }

@@ -30,18 +30,59 @@ export class Downloads {
   /** Load the list of files. */
   async list(digest) {
     const manifest = JSON.parse(new TextDecoder().decode(await this.read("manifest.json", digest)));
-    this.total = manifest.bytes;
+    const first = Object.entries(manifest.files).filter(([name]) => name !== "plain.bin" && !(name in manifest.later));
+    this.total = first.reduce((sum, [, { bytes }]) => sum + bytes, 0);
     return manifest;
   }
 
   /** Load a file and unpack it. */
   async bytes(name) {
-    return this.read(name, this.digest(name), new DecompressionStream("gzip"));
+    return this.read(name, this.digest(name), { decoder: new DecompressionStream("gzip") });
   }
 
   /** Give a file as it is, as a stream. */
   async packed(name) {
     return this.stream(name, this.digest(name));
+  }
+
+  /** Load a file of those that nobody waits for, and give it as it is. */
+  async whole(name) {
+    return this.read(name, this.digest(name), { isAside: true });
+  }
+
+  /** Tell whether the browser has kept a file from an earlier visit. */
+  async isKept(name) {
+    const cache = await this.cache;
+    return Boolean(await cache?.match(this.address(name)).catch(() => undefined));
+  }
+
+  /**
+   * Load a file while everything else stands still, and give it as it is. What reads it has to notice damage itself:
+   * a digest can't be computed at once.
+   */
+  now(name) {
+    const request = new XMLHttpRequest();
+    request.open("GET", this.address(name), false);
+    request.responseType = "arraybuffer";
+    try {
+      request.send();
+    } catch (error) {
+      throw new LoadError(unreachable(name), { cause: error });
+    }
+    if (request.status !== 200) throw new LoadError(refused(name, request.status));
+    const content = new Uint8Array(request.response);
+    this.digest(name).then(async (digest) => (await isIntact(content, digest)) && this.keep(this.address(name), content));
+    return content;
+  }
+
+  /** Have the browser keep a file for the next visit. */
+  keep(address, content) {
+    const put = async () => (await this.cache)?.put(address, new Response(content));
+    this.kept.push(put().catch(() => undefined));
+  }
+
+  address(name) {
+    return new URL(name, this.runtime).href;
   }
 
   /** Tell a file's SHA-256. */
@@ -50,8 +91,8 @@ export class Downloads {
   }
 
   /** Load a file to its end, through a decoder if there is one. */
-  async read(name, digest, decoder) {
-    const stream = await this.stream(name, digest);
+  async read(name, digest, { decoder, isAside } = {}) {
+    const stream = await this.stream(name, digest, isAside);
     try {
       const response = new Response(decoder ? stream.pipeThrough(decoder) : stream);
       return new Uint8Array(await response.arrayBuffer());
@@ -76,9 +117,10 @@ export class Downloads {
    * Give a file as a stream that fails at its end if the file isn't the one that the manifest describes.
    * @param {string} name
    * @param {string | Promise<string> | undefined} digest its SHA-256
+   * @param {boolean} isAside whether it doesn't count as progress
    */
-  async stream(name, digest) {
-    const address = new URL(name, this.runtime).href;
+  async stream(name, digest, isAside = false) {
+    const address = this.address(name);
     const cache = await this.cache;
     const kept = await cache?.match(address).catch(() => undefined);
     let response = kept;
@@ -86,16 +128,16 @@ export class Downloads {
       try {
         response = await fetch(address);
       } catch (error) {
-        throw new LoadError(`The file ${name} can't be loaded. Are you offline?`, { cause: error });
+        throw new LoadError(unreachable(name), { cause: error });
       }
-      if (!response.ok) throw new LoadError(`The file ${name} can't be loaded: the server says ${response.status}.`);
+      if (!response.ok) throw new LoadError(refused(name, response.status));
     }
     const chunks = [];
     const check = {
       transform: (chunk, controller) => {
         chunks.push(chunk);
-        this.loaded += chunk.length;
-        if (this.total) this.report({ phase: "download", loaded: this.loaded, total: this.total });
+        if (!isAside) this.loaded += chunk.length;
+        if (!isAside && this.total) this.report({ phase: "download", loaded: this.loaded, total: this.total });
         controller.enqueue(chunk);
       },
       flush: async () => {
@@ -105,7 +147,7 @@ export class Downloads {
           throw new LoadError(damaged(name));
         }
         // Whoever reads the stream need not wait for that.
-        if (!kept && cache) this.kept.push(cache.put(address, new Response(content)).catch(() => undefined));
+        if (!kept) this.keep(address, content);
       },
     };
     // Without a limit, so that a file goes on arriving while nobody reads it yet.
@@ -123,7 +165,9 @@ export class Downloads {
   }
 }
 
-const damaged = (name) => `The file ${name} is damaged. Load the page again; if that doesn't help, tell the site's owner.`;
+const unreachable = (name) => `The file ${name} can't be loaded. Are you offline?`;
+const refused = (name, status) => `The file ${name} can't be loaded: the server says ${status}.`;
+export const damaged = (name) => `The file ${name} is damaged. Load the page again; if that doesn't help, tell the site's owner.`;
 
 /** Make one array of several. */
 function joined(chunks) {

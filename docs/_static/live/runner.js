@@ -167,6 +167,7 @@ export class Runner {
     }
     // So that every cell of the page can be run without a connection from now on.
     this.#page.loadAll();
+    this.#python.session.rest().catch(() => {}); // it was stopped
   }
 
   /** Ends the former Python and starts one for a notebook. */

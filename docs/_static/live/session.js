@@ -40,7 +40,7 @@ export class Session {
     }
     // A worker from a blob: address has the page's Content-Security-Policy. One from a file would have the file's own.
     // Only what is imported when the worker runs counts as a script to that policy, and not as a worker.
-    const worker = JSON.stringify(import.meta.resolve("./worker.js"));
+    const worker = JSON.stringify(import.meta.resolve("./python.js"));
     const script = `import(${worker}).catch((error) => postMessage({ type: "loaded", error: String(error) }));`;
     this.#address = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
     this.#worker = new Worker(this.#address, { type: "module", name: "Python" });
@@ -67,6 +67,11 @@ export class Session {
   async run({ source, expected = null }, onOutput = () => {}) {
     this.#onOutput = onOutput;
     return this.#call("run", { source, expected });
+  }
+
+  /** Load what cells may need that run later, so that they run even without a connection. */
+  async rest() {
+    return this.#call("rest", {});
   }
 
   /** End the worker at once, whatever it does. A run that is under way rejects with StoppedError. */

@@ -1,12 +1,14 @@
 /**
  * Python, in a worker of the page. session.js starts it and speaks with it.
  *
- * Pyodide is started from three files: the machine code, a memory in which everything is imported already, and the
- * files that this memory doesn't hold. If the memory can't be used, one larger file takes the place of the latter
- * two, and Python starts and imports as anywhere.
+ * Pyodide is started from two files: the machine code, and a memory in which everything is imported already. What this
+ * memory doesn't hold comes later. If the memory can't be used, a larger file takes the place of both, and Python
+ * starts and imports as anywhere.
  */
 import { unpack } from "./archive.js";
-import { Downloads } from "./downloads.js";
+import { Downloads, LoadError, damaged } from "./downloads.js";
+import { Later } from "./later.js";
+import { unfold } from "./memory.js";
 import { unzstd } from "./zstd.js";
 
 // -- Pyodide ---------------------------------------------------------------------------------------------------------
@@ -14,9 +16,11 @@ import { unzstd } from "./zstd.js";
 /**
  * Start Pyodide: what its own loadPyodide() does, but from files that are here already.
  * @param createModule the default export of pyodide.asm.js
- * @param {{module: WebAssembly.Module, files: Uint8Array[], memory?: ReadableStream, manifest: object}} parts
+ * @param {{module: WebAssembly.Module, plain?: Uint8Array, memory?: ReadableStream, manifest: object}} parts
+ *   Either the packed memory, or the archive of all files.
+ * @param {(emscripten: object) => void} place puts more files into the file system
  */
-async function boot(createModule, { module, files, memory, manifest }) {
+async function boot(createModule, { module, plain, memory, manifest }, place) {
   const config = {
     jsglobals: globalThis,
     args: [],
@@ -44,6 +48,7 @@ async function boot(createModule, { module, files, memory, manifest }) {
     },
   };
   const marker = Symbol("error");
+  let initial;
   const emscripten = await createModule({
     API: api,
     noImageDecoding: true,
@@ -58,7 +63,10 @@ async function boot(createModule, { module, files, memory, manifest }) {
     instantiateWasm: (imports, done) => {
       imports.env.Jsv_GetError_import = () => marker;
       imports.env.JsvError_Check = (value) => value === marker;
-      WebAssembly.instantiate(module, imports).then((instance) => done(instance, module));
+      WebAssembly.instantiate(module, imports).then((instance) => {
+        initial = new Uint32Array(instance.exports.memory.buffer.slice(0, manifest.initial));
+        done(instance, module);
+      });
       return {};
     },
     preRun: [
@@ -70,7 +78,8 @@ async function boot(createModule, { module, files, memory, manifest }) {
         early.FS.mkdirTree(api.sitePackages);
         early.FS.mkdirTree(`/lib/python${major}.${minor}/lib-dynload`);
         early.FS.mkdirTree(config.env.HOME);
-        for (const archive of files) unpack(early.FS, archive);
+        if (plain) unpack(early.FS, plain);
+        place(early);
         early.FS.chdir(config.env.HOME);
         Object.assign(early.ENV, config.env);
       },
@@ -78,7 +87,12 @@ async function boot(createModule, { module, files, memory, manifest }) {
   });
   let restored;
   if (memory !== undefined) {
-    const unpacked = await unzstd(emscripten, memory, manifest.memory);
+    let words = 0;
+    const unpacked = await unzstd(emscripten, memory, manifest.memory, (sofar, written) => {
+      const from = words;
+      words = Math.max(0, (written - manifest.header) >> 2);
+      unfold(new Uint32Array(sofar.buffer, manifest.header), initial, from, words);
+    });
     postMessage({ type: "progress", phase: "start" });
     if (emscripten.HEAP8.length < manifest.heap) emscripten.growMemory(manifest.heap);
     restored = api.restoreSnapshot(unpacked);
@@ -96,45 +110,95 @@ async function boot(createModule, { module, files, memory, manifest }) {
 
 // -- Start -----------------------------------------------------------------------------------------------------------
 
-/** Load everything and start Python. */
+/** Load what is needed and start Python. */
 async function start({ runtime, digest }) {
-  const downloads = new Downloads(runtime, digest, (progress) => postMessage({ type: "progress", ...progress }));
-  const script = import(new URL("pyodide.asm.js", runtime));
+  downloads = new Downloads(runtime, digest, (progress) => postMessage({ type: "progress", ...progress }));
+  const script = import(downloads.address("pyodide.asm.js"));
   const machine = downloads.module("pyodide.wasm.bin");
-  const [later, memory] = [downloads.bytes("later.bin"), downloads.packed("memory.bin")];
+  const memory = downloads.packed("memory.bin");
   // Each is waited for in turn; meanwhile none may count as a rejection that nobody handles.
-  for (const promise of [script, machine, later, memory]) promise.catch(() => {});
+  for (const promise of [script, machine, memory]) promise.catch(() => {});
   const manifest = await downloads.manifest;
-  const extras = Promise.all(manifest.extras.map((name) => downloads.bytes(name)));
-  extras.catch(() => {});
   const createModule = (await script).default;
   const module = await machine;
   let pyodide;
   try {
-    const parts = { module, files: [await later, ...(await extras)], memory: await memory, manifest };
-    pyodide = await boot(createModule, parts);
+    const place = (emscripten) => placeLater(emscripten, Object.entries(manifest.later));
+    pyodide = await boot(createModule, { module, memory: await memory, manifest }, place);
   } catch (error) {
     console.warn("Python's packed memory can't be used, so Python starts from its files.", error);
-    const files = [await downloads.bytes("plain.bin"), ...(await extras)];
+    const plain = await downloads.bytes("plain.bin");
+    const others = Object.entries(manifest.later).filter(([name]) => name !== "later.bin");
     postMessage({ type: "progress", phase: "start" });
-    pyodide = await boot(createModule, { module, files, manifest });
+    pyodide = await boot(createModule, { module, plain, manifest }, (emscripten) => placeLater(emscripten, others));
     pyodide.runPython(manifest.start);
   }
-  const python = pyodide.pyimport("live.in_browser");
+  // What is kept from an earlier visit costs nothing, and is here then even without a connection.
+  await loadLater(await kept([...later.keys()]));
+  python = pyodide.pyimport("live.in_browser");
   python.begin((output) => postMessage({ type: "output", output: JSON.parse(output) }), manifest.folder);
+}
+
+let python;
+let downloads;
+let later; // by name, what waits for its contents
+
+/** Put files into the file system whose contents come later. */
+function placeLater(emscripten, archives) {
+  const tell = (name, error) => {
+    console.warn(error);
+    const text = `${error instanceof LoadError ? error.sentence : damaged(name)}\n`;
+    postMessage({ type: "output", output: { output_type: "stream", name: "stderr", text } });
+  };
+  const waiting = ([name, index]) => {
+    const fail = (error) => tell(name, error);
+    return [name, new Later(emscripten, index, () => loadNow(name), fail)];
+  };
+  later = new Map(archives.map(waiting));
+}
+
+/** Load the contents of files because a cell opens one of them, which can't wait. */
+function loadNow(name) {
+  const packed = downloads.now(name);
+  later.delete(name);
+  return packed;
+}
+
+/** Load the contents of files before a cell needs them. Should that fail, whoever opens one of them tries again. */
+async function loadLater(names) {
+  for (const name of names) {
+    try {
+      later.get(name).take(await downloads.whole(name));
+      later.delete(name);
+    } catch (error) {
+      console.warn(error);
+    }
+  }
+}
+
+async function kept(names) {
+  const found = await Promise.all(names.map((name) => downloads.isKept(name)));
+  return names.filter((_, position) => found[position]);
+}
+
+/** Load what may be needed without a connection, and let go of earlier releases. */
+async function rest() {
+  await loadLater([...later.keys()]);
   await downloads.settled();
-  return python;
 }
 
 // -- Messages --------------------------------------------------------------------------------------------------------
 
-let python;
+let resting;
 
 const answers = {
-  start: async (request) => {
-    python = await start(request);
+  start,
+  run: async ({ source, expected }) => {
+    // A cell that opened a file would stop its download, and wait for it.
+    await resting;
+    return JSON.parse(await python.run(source, expected ?? undefined));
   },
-  run: async ({ source, expected }) => JSON.parse(await python.run(source, expected ?? undefined)),
+  rest: () => (resting ??= rest()),
 };
 
 addEventListener("message", async ({ data: { type, id, ...request } }) => {
