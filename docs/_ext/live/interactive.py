@@ -33,7 +33,7 @@ BUNDLES = Path(__file__).parent / "bundles"
 
 
 class BundleError(Exception):
-    """esbuild could not bundle the editor; the message says why."""
+    """esbuild could not bundle modules; the message says why."""
 
 
 # -- Buttons ------------------------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ def add_script(
 
 
 def add_bundles(app: Sphinx) -> None:
-    """Bundle the editor before Sphinx copies static files, and have it copied with them."""
+    """Bundle modules before Sphinx copies static files, and have it copied with them."""
     domain = domain_of(app.env)
     if domain.runtime is None:
         return
@@ -141,11 +141,11 @@ def add_bundles(app: Sphinx) -> None:
     app.config.html_static_path.append(str(folder))
 
 
-# -- The editor ---------------------------------------------------------------------------------------------
+# -- Bundles ------------------------------------------------------------------------------------------------
 
 
 def bundle(tools: Path, target: Path) -> None:
-    """Bundle the editor, and what makes outputs safe, into one module each.
+    """Bundle the editor, what makes outputs safe, and the worker, into one module each.
 
     :param tools: the folder in which npm has installed ``requirements/browser/package-lock.json``.
     :param target: the folder to write to; a file that wouldn't change is left alone. ``LICENSES.txt`` holds
@@ -177,7 +177,7 @@ def bundle(tools: Path, target: Path) -> None:
             command, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
         )
         if done.returncode:
-            raise BundleError(f"esbuild can't bundle the editor. {done.stderr.strip()}")
+            raise BundleError(f"esbuild can't bundle modules. {done.stderr.strip()}")
         target.mkdir(parents=True, exist_ok=True)
         for made in sorted(Path(work).glob("*.js")):
             write_if_changed(target / made.name, made.read_bytes())

@@ -51,8 +51,23 @@ function forgetSize() {
 
 let loading;
 
+/** What page.js imports and most clicks need, named here so that the browser asks for all of it at once. */
+const modules = ["bar", "cell", "dom", "edits", "editor", "help", "output", "purify", "python", "runner", "session"];
+
+function preload() {
+  for (const name of modules) {
+    const link = document.createElement("link");
+    link.rel = "modulepreload";
+    link.href = import.meta.resolve(`./${name}.js`);
+    document.head.append(link);
+  }
+}
+
 /** Loads what runs cells. A failure isn't kept, so that the next click tries again. */
 function load() {
+  if (!loading) {
+    preload();
+  }
   loading ??= import("./page.js").then(
     ({ Page }) => new Page(site),
     (error) => {
