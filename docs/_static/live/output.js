@@ -4,7 +4,6 @@
  */
 
 import { element } from "./dom.js";
-import { highlight } from "./editor.js";
 import purify from "./purify.js";
 
 /** Of the forms of an output the first of these is shown, as in the build (render_priority_html). */
@@ -112,10 +111,20 @@ function streamNode(name, text) {
   return block("output stream", "none", plain);
 }
 
+/** Code that gets its colours as soon as the editor is here, which knows them. */
+function coloured(code) {
+  const text = document.createTextNode(code);
+  import("./editor.js").then(
+    ({ highlight }) => text.replaceWith(highlight(code)),
+    () => {}, // without them it can be read too
+  );
+  return text;
+}
+
 function errorNode({ lines, name, rest, full }) {
   const error = element("div", "output live-error docutils container");
   for (const [number, line] of lines) {
-    error.append(block("live-error-line", "ipython3", element("span", "linenos", number), highlight(line), "\n"));
+    error.append(block("live-error-line", "ipython3", element("span", "linenos", number), coloured(line), "\n"));
   }
   const message = element("pre", "live-error-message literal-block");
   message.append(element("span", "live-error-name", name), rest);

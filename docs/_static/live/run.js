@@ -51,8 +51,8 @@ function forgetSize() {
 
 let loading;
 
-/** What page.js imports and most clicks need, named here so that the browser asks for all of it at once. */
-const modules = ["bar", "cell", "dom", "edits", "editor", "help", "output", "purify", "python", "runner", "session"];
+/** What page.js imports and Run needs, named here so that the browser asks for all of it at once. */
+const modules = ["bar", "cell", "dom", "edits", "help", "output", "purify", "python", "runner", "session"];
 
 function preload() {
   for (const name of modules) {
