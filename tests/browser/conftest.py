@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -78,6 +79,20 @@ class Reader:
         assert [url for url in self.requested if not url.startswith(allowed)] == []
 
 
+@contextmanager
+def published(folder: Path, host: Path) -> Iterator[Served]:
+    """Serve a built site as from a host that has other things too.
+
+    :param folder: the site.
+    :param host: an empty folder, which becomes the host's.
+    """
+    (host / BELOW).parent.mkdir(parents=True)
+    (host / BELOW).symlink_to(folder)
+    with serve(host) as server:
+        server.RequestHandlerClass = partial(Published, directory=str(host))
+        yield Served(folder, f"{server.address}{BELOW}/")
+
+
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The site, built strictly, with Run in it, and served."""
@@ -85,12 +100,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     assert done.returncode == 0, done.stdout
     folder = ROOT / "build" / "html"
     assert (folder / "_static/live/editor.js").is_file(), "nox -s browser builds the site with Run in it."
-    host = tmp_path_factory.mktemp("host")
-    (host / BELOW).parent.mkdir()
-    (host / BELOW).symlink_to(folder)
-    with serve(host) as server:
-        server.RequestHandlerClass = partial(Published, directory=str(host))
-        yield Served(folder, f"{server.address}{BELOW}/")
+    with published(folder, tmp_path_factory.mktemp("host")) as site:
+        yield site
 
 
 @pytest.fixture(scope="session")
