@@ -364,7 +364,32 @@ def lighthouse(session: nox.Session) -> None:
 def browser(session: nox.Session) -> None:
     """Run and edit cells in a real browser, Chromium; what follows -- goes to pytest, such as -- -k stop."""
     install(session, *BROWSER_TESTS)
-    session.run("python", "-m", "pytest", "tests/browser", *session.posargs, env=browser_packages(session))
+    environment = browser_packages(session)
+    environment["LIVE_BROWSER_COMPILED"] = str(compiled(session, Path(environment["LIVE_BROWSER_NPM"])))
+    session.run("python", "-m", "pytest", "tests/browser", *session.posargs, env=environment)
+
+
+def compiled(session: nox.Session, npm: Path) -> Path:
+    """Download the package with machine code for Pyodide, unless it is there from an earlier run.
+
+    :param session: any session.
+    :param npm: the folder that has ``node_modules``, with Pyodide in it.
+    :returns: the folder that has its wheel.
+    """
+    lock = ROOT / "requirements" / "pyodide" / "compiled.txt"
+    pyodide = (npm / "node_modules" / "pyodide" / "pyodide-lock.json").read_bytes()
+    folder = ROOT / "build" / "compiled" / hashlib.sha256(lock.read_bytes() + pyodide).hexdigest()[:12]
+    if not list(folder.glob("*.whl")):
+        about = json.loads(pyodide)["info"]
+        target = [
+            f"--platform=pyemscripten_{about['abi_version']}_{about['arch']}",
+            f"--python-version={about['python']}",
+            "--only-binary=:all:",
+        ]
+        quietly = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
+        pip = ["python", "-m", "pip", "download", *quietly, *target]
+        install_by(session, *pip, f"--dest={folder}", f"--requirement={lock}")
+    return folder
 
 
 @nox.session
@@ -471,8 +496,9 @@ def lock(session: nox.Session) -> None:
     # requirements.in first: other lists are constrained by its lock.
     for requirements in [Path("requirements.in"), *sorted(Path("requirements").glob("*.in"))]:
         compile_lock(session, requirements, "3.11")
-    # For the Python in the browser. The list is whole; what its packages would need elsewhere is left out.
-    compile_lock(session, Path("requirements/jupyterlite/kernel.in"), "3.14", "--no-deps")
+    # For the Python in the browser. The lists are whole; what packages would need elsewhere is left out.
+    for name in ("jupyterlite/kernel", "pyodide/compiled"):
+        compile_lock(session, Path(f"requirements/{name}.in"), "3.14", "--no-deps")
     for name, environment in ENVIRONMENTS.items():
         without = Path(session.create_tmp(), f"{name}-without.txt")
         without.write_text("\n".join(environment.get("without", [])), encoding="utf-8")

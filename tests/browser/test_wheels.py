@@ -1,6 +1,7 @@
 """What needs a package that isn't on the package index: offered where somebody has fetched it, else not.
 
-The package is Pillow. A small wheel of that name plays it, which any machine can make.
+The package is Pillow. A small wheel of that name plays it, which any machine can make. It brings a package
+with machine code too: the real one has some.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -31,19 +33,26 @@ NEEDY = ("null-size-broken", SOME)
 
 DRAWS = "from PIL import Image\nprint(Image.new('RGB', (2, 1)), Image.__file__)"
 DRAWN = "drawn: RGB, (2, 1) /lib/python3.14/site-packages/PIL/Image.py\n"
+COMPUTES = """\
+from pydantic_core import SchemaValidator, _pydantic_core, core_schema
+print(SchemaValidator(core_schema.int_schema()).validate_python("42"), _pydantic_core.__file__)
+"""
+COMPUTED = re.compile(r"^42 /lib/python3.14/site-packages/pydantic_core/_pydantic_core\.\S+\.so\n$")
 
 
 def small_wheel() -> bytes:
-    """Make a wheel that provides a package PIL, always of the same bytes."""
+    """Make a wheel that provides a package PIL and one with machine code, always of the same bytes."""
+    [compiled] = Path(os.environ["LIVE_BROWSER_COMPILED"]).glob("*.whl")
     files = {
-        "PIL/__init__.py": "",
-        "PIL/Image.py": "def new(mode, size):\n    return f'drawn: {mode}, {size}'\n",
-        "pillow-12.2.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: pillow\nVersion: 12.2.0\n",
+        "PIL/__init__.py": b"",
+        "PIL/Image.py": b"def new(mode, size):\n    return f'drawn: {mode}, {size}'\n",
+        "pillow-12.2.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: pillow\nVersion: 12.2.0\n",
+        **wheels.unpacked(compiled.read_bytes()),
     }
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(zipfile.ZipInfo(name), text)
+        for name, data in files.items():
+            archive.writestr(zipfile.ZipInfo(name), data)
     return content.getvalue()
 
 
@@ -145,13 +154,15 @@ def test_where_it_is_missing_they_say_so_and_all_others_run(other_reader: Reader
 
 
 @pytest.mark.parametrize("memory", ["used", "missing"])
-def test_a_cell_imports_it(reader: Reader, memory: str) -> None:
+def test_a_cell_imports_it_and_its_machine_code(reader: Reader, memory: str) -> None:
     page = reader.open(f"notebooks/{ALL}.html")
     if memory == "missing":
         page.route("**/memory.bin", lambda route: route.abort())
     card = cell(page, "start", ALL)
     run_code(card, DRAWS)
     expect(card.locator(".live-own")).to_have_text(DRAWN)
+    run_code(card, COMPUTES)
+    expect(card.locator(".live-own")).to_have_text(COMPUTED)
     assert any(url.endswith("/plain.bin") for url in reader.requested) == (memory == "missing")
 
 
