@@ -153,6 +153,12 @@ print(random.random(), uuid.uuid4(), secrets.token_hex(), tempfile.mktemp(), get
     assert not set(one) & set(other)
 
 
+def test_a_cell_can_wait(served: Served, reader: Reader) -> None:
+    source = "import asyncio, time\ntime.sleep(0.1)\nprint(asyncio.run(asyncio.sleep(0.1, 'waited')))"
+    [result] = run_cells(reader, served, [{"label": "wait", "source": source}])
+    assert result["outputs"] == [{"output_type": "stream", "name": "stdout", "text": "waited\n"}]
+
+
 def test_stop_ends_an_endless_loop(served: Served, reader: Reader) -> None:
     page = reader.open("index.html")
     stopped = """async ([session, runtime]) => {

@@ -306,8 +306,10 @@ def _pack(
         "listed": bundle.listed,
     }
     (work / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    command = [node(), str(_HERE / "pack.mjs"), str(work / "job.json")]
-    # Python remembers the machine's time zone.
+    # Python remembers whether it can wait for a promise, as time.sleep() does in browsers where it can.
+    waits = "--experimental-wasm-jspi"
+    command = [node(), waits, str(_HERE / "pack.mjs"), str(work / "job.json")]
+    # It remembers the machine's time zone too.
     environment = {**inherited(), "TZ": "UTC"}
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
