@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, Request
 
 from publish import cache_control
 
@@ -55,6 +55,7 @@ class Reader:
     site: Served
     #: Addresses that pages asked for.
     requested: list[str] = field(default_factory=list)
+    _refused: set[str] = field(default_factory=set)
     _contexts: list[BrowserContext] = field(default_factory=list)
 
     def open(self, path: str = "", **options: Any) -> Page:
@@ -65,11 +66,25 @@ class Reader:
         """
         context = self.browser.new_context(**options)
         context.on("request", lambda request: self.requested.append(request.url))
+        context.on("requestfailed", self._note_refusal)
         self._contexts.append(context)
         page = context.new_page()
         if path:
             page.goto(self.site.url + path)
         return page
+
+    def _note_refusal(self, request: Request) -> None:
+        if request.failure == "csp":
+            self._refused.add(request.url)
+
+    def take_refused(self) -> list[str]:
+        """Give the requests that the pages' own policy has refused before anything was sent, and forget them.
+
+        Browsers tell of some requests that they refuse, and of others nothing at all.
+        """
+        refused = [url for url in self.requested if url in self._refused]
+        self.requested = [url for url in self.requested if url not in self._refused]
+        return refused
 
     def close(self) -> None:
         """Close all that was opened, and see that no page asked another host for anything."""
