@@ -109,8 +109,11 @@ def test_button_tells_the_size_until_it_is_downloaded(reader: Reader) -> None:
     expect(state(card)).to_have_text(f"Runs in your browser. {megabytes} to download, once.")
     run(card)
     expect(page.locator(".live-size, .live-size-note")).to_have_count(0)
+    for label in ("make-cloud", "upload-on-web-1"):
+        expect(button(cell(page, label), "run")).to_have_accessible_name(f"Run cell {label}")
     page.reload()
-    expect(button(card, "run")).to_have_text("Run")
+    expect(button(card, "run")).to_have_accessible_name("Run cell make-cloud")
+    expect(page.locator(".live-size, .live-size-note")).to_have_count(0)
 
 
 # -- Run ----------------------------------------------------------------------------------------------------
@@ -316,6 +319,17 @@ def test_stop_ends_an_endless_loop_and_the_next_run_starts_afresh(reader: Reader
     run_code(card, 'print("again")')
     expect(card.locator(".live-own")).to_have_text("again\n")
     expect(card.locator(".live-note")).to_contain_text("3 earlier cells")
+
+
+def test_stop_ends_an_earlier_cell_that_runs_first(reader: Reader) -> None:
+    page = reader.open(NOTEBOOK)
+    write(cell(page, "application"), "while True: pass")
+    card = cell(page, "upload-on-web-1")
+    button(card, "run").click()
+    expect(state(card)).to_have_text(re.compile("^Running earlier cells, "), timeout=STARTED)
+    # The button isn't called Run again because Python is there.
+    page.get_by_role("button", name="Stop cell upload-on-web-1").click()
+    expect(state(card)).to_have_text("Stopped")
 
 
 def test_a_loop_that_prints_is_stopped_and_what_it_printed_stays(reader: Reader) -> None:
