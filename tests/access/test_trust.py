@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Page, Route, expect
 import trust
 
 from ..site.conftest import Site
-from .conftest import served
+from .conftest import all_tabs_are_shown, served
 
 TABS = "guide/work-media-storage.html"
 # Collects what the browser refuses, from the first byte of a page.
@@ -70,9 +70,7 @@ def test_where_a_script_is_refused_all_tabs_are_shown(address: str, page: Page) 
     expect(hidden.first).to_be_hidden()
     page.route("**/tabs.*.js", changed)
     page.reload()
-    for panel in page.locator(".sphinx-tabs-panel").all():
-        expect(panel).to_be_visible()
-    expect(page.locator(".sphinx-tabs [role=tablist]").first).to_be_hidden()
+    all_tabs_are_shown(page)
 
 
 def test_scripts_that_slip_into_a_page_do_not_run(address: str, page: Page) -> None:
