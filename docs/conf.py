@@ -37,6 +37,7 @@ extensions = [
     "sphinx_tabs.tabs",
     # Ours; after jupyter_sphinx, whose execution it replaces
     "live.sphinx",
+    "fresh",
     "measured",
     "measured_browser",
     "pages",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from requirements.audit import (
     AuditError,
     Finding,
     Wait,
+    ask,
     from_npm_audit,
     from_pip_audit,
     judge,
@@ -70,8 +72,9 @@ def test_every_lock_file_is_looked_up_and_nothing_else(root: Path) -> None:
     ]
 
 
-def test_what_is_put_off_passes_by_any_of_its_names_until_its_last_day(root: Path) -> None:
-    put_off(root, WAIT)
+@pytest.mark.parametrize("name", ["CVE-2026-1", "PYSEC-2026-9"])
+def test_what_is_put_off_passes_by_any_of_its_names_until_its_last_day(root: Path, name: str) -> None:
+    put_off(root, WAIT.replace("CVE-2026-1", name))
     assert main(root, datetime.date(2026, 12, 1), looked_up(HOLE)) == 0
 
 
@@ -81,6 +84,13 @@ def test_after_its_date_it_fails_again(root: Path, capsys: pytest.CaptureFixture
     said = capsys.readouterr().err
     assert said.startswith("audit.toml, entry 1: waiting for CVE-2026-1 has ended on 2026-12-01.")
     assert "We never unpack archives of strangers." in said
+
+
+@pytest.mark.parametrize(("days", "status"), [(1, 0), (-1, 1)])
+def test_by_default_it_is_today(root: Path, days: int, status: int) -> None:
+    until = datetime.date.today() + datetime.timedelta(days)
+    put_off(root, WAIT.replace("2026-12-01", until.isoformat()))
+    assert main(root, look_up=looked_up(HOLE)) == status
 
 
 def test_a_whole_lock_can_wait(root: Path) -> None:
@@ -135,9 +145,11 @@ def test_the_report_of_pip_audit_is_read() -> None:
     packages = [
         {"name": "django", "version": "5.2.1", "vulns": [found]},
         {"name": "x", "version": "1", "vulns": []},
+        {"name": "y", "version": "2", "vulns": [{"id": "PYSEC-1", "fix_versions": [], "aliases": []}]},
     ]
     report = json.dumps({"dependencies": packages, "fixes": []})
-    assert list(from_pip_audit(report, "requirements.txt")) == [HOLE]
+    other = Finding("requirements.txt", "y 2", ("PYSEC-1",), "No fix is known.")
+    assert list(from_pip_audit(report, "requirements.txt")) == [HOLE, other]
 
 
 def test_a_package_that_could_not_be_looked_up_is_no_success() -> None:
@@ -158,6 +170,48 @@ def test_the_report_of_npm_is_read() -> None:
     report = json.dumps({"vulnerabilities": {"left": {"via": [cause]}, "right": {"via": ["left"]}}})
     (found,) = from_npm_audit(report, "package-lock.json")
     assert str(found) == "package-lock.json: left <1.2.3 has GHSA-aaaa-bbbb-cccc. Runs what it reads."
+
+
+# Each stands for a tool, and reports how it was asked, and where, as a vulnerability.
+PIP_AUDIT = """\
+import json, os, sys
+found = {"id": os.getcwd(), "fix_versions": [], "aliases": []}
+package = {"name": "asked", "version": " ".join(sys.argv[1:]), "vulns": [found]}
+print(json.dumps({"dependencies": [package]}))
+sys.exit(1)
+"""
+NPM = """\
+#!/bin/sh
+asked='"name": "asked", "range": "'"$*"'", "title": "", "url": "'"$PWD"'"'
+echo '{"vulnerabilities": {"x": {"via": [{'"$asked"'}]}}}'
+exit 1
+"""
+
+
+def test_each_lock_is_looked_up_by_its_own_tool(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tools = root / "tools"
+    tools.mkdir()
+    (tools / "pip_audit.py").write_text(PIP_AUDIT)
+    (tools / "npm").write_text(NPM)
+    (tools / "npm").chmod(0o755)
+    monkeypatch.setenv("PYTHONPATH", str(tools))
+    monkeypatch.setenv("PATH", str(tools), prepend=os.pathsep)
+    [python] = ask(root / "requirements.txt", root)
+    options = f"--requirement {root}/requirements.txt --require-hashes --disable-pip --format=json"
+    # With the other names of a vulnerability, by any of which it can be put off.
+    assert python.package == f"asked --progress-spinner=off --aliases=on {options}"
+    assert python.names == (str(root),)
+    folder = root / "requirements/browser"
+    folder.mkdir()
+    [npm] = ask(folder / "package-lock.json", root)
+    assert npm.package == "asked audit --json --package-lock-only"
+    assert npm.names == (folder.name,)
+
+
+def test_a_tool_that_is_missing_is_a_sentence(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(root))
+    with pytest.raises(AuditError, match=r"^npm is not installed\. Run nox -s audit\.$"):
+        ask(root / "requirements/package-lock.json", root)
 
 
 def test_a_registry_that_refuses_is_no_success() -> None:

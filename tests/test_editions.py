@@ -11,6 +11,8 @@ from bs4 import BeautifulSoup
 
 from editions import EditionsError, add_to_branch, editions, main, newest, shelve
 
+TITLE = "Ours & <theirs>"
+
 
 def built(folder: Path, text: str = "new") -> Path:
     """A built site."""
@@ -24,26 +26,41 @@ def built(folder: Path, text: str = "new") -> Path:
 def make(folder: Path, *names: str) -> Path:
     for name in names:
         built(folder / name, name)
-    shelve(folder, "Our guide")
+    shelve(folder, TITLE)
     return folder
 
 
+def parsed(path: Path) -> BeautifulSoup:
+    return BeautifulSoup(path.read_bytes(), "html.parser")
+
+
 def links(path: Path) -> list[str]:
-    return [str(link["href"]) for link in BeautifulSoup(path.read_bytes(), "html.parser").select("a")]
+    return [str(link["href"]) for link in parsed(path).select("a")]
 
 
 def test_releases_are_listed_from_the_newest_and_the_unreleased_last(tmp_path: Path) -> None:
+    (tmp_path / "no site").mkdir()
     make(tmp_path, "1.9", "latest", "1.10", "2.0rc1")
     listed = links(tmp_path / "versions.html")
     assert listed == ["2.0rc1/index.html", "1.10/index.html", "1.9/index.html", "latest/index.html"]
     for link in listed:
         assert (tmp_path / link).is_file()
+    names = [link.get_text() for link in parsed(tmp_path / "versions.html").select("a")]
+    assert names == ["2.0rc1", "1.10, the newest", "1.9", "latest, which is not released yet"]
+
+
+@pytest.mark.parametrize(("name", "title"), [("index", TITLE), ("versions", f"{TITLE}: all versions")])
+def test_the_pages_around_are_whole_and_load_nothing(tmp_path: Path, name: str, title: str) -> None:
+    page = parsed(make(tmp_path, "1.0") / f"{name}.html")
+    assert [part.get_text() for part in page.select("title, h1")] == [title, title]
+    assert page.select("html[lang=en-GB]")
+    (policy,) = page.select("meta[http-equiv=Content-Security-Policy]")
+    assert str(policy["content"]).startswith("default-src 'none';")
 
 
 def test_a_reader_who_asks_for_no_version_gets_the_newest_release(tmp_path: Path) -> None:
     make(tmp_path, "1.9", "latest", "1.10", "2.0rc1")
-    front = BeautifulSoup((tmp_path / "index.html").read_bytes(), "html.parser")
-    (refresh,) = front.select("meta[http-equiv=refresh]")
+    (refresh,) = parsed(tmp_path / "index.html").select("meta[http-equiv=refresh]")
     assert refresh["content"] == "0; url=1.10/index.html"
     # For those whose browser doesn't follow by itself.
     assert links(tmp_path / "index.html") == ["1.10/index.html", "versions.html"]
@@ -56,12 +73,16 @@ def test_before_the_first_release_the_last_state_is_shown() -> None:
     assert newest(["1.0b1"]) == "1.0b1"
 
 
-def test_a_build_takes_the_place_of_an_older_one_of_its_version(tmp_path: Path) -> None:
+def test_a_build_takes_the_place_of_an_older_one_of_its_version(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     site, folder = built(tmp_path / "html", "first"), tmp_path / "all"
     assert main([str(site), "latest", "--into", str(folder)]) == 0
     (site / "_static/look.css").rename(site / "_static/other.css")
     assert main([str(site), "latest", "--into", str(folder)]) == 0
-    assert main([str(site), "1.0", "--into", str(folder)]) == 0
+    assert main([str(site), "1.0", "--into", str(folder), "--title", TITLE]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "Side by side: 1.0, latest."
+    assert parsed(folder / "index.html").select("h1")[0].get_text() == TITLE
     assert editions(folder) == ["1.0", "latest"]
     assert [path.name for path in (folder / "latest/_static").iterdir()] == ["other.css"]
     assert {path.name for path in folder.iterdir()} == {
@@ -107,6 +128,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ["git", "clone", "--quiet", tmp_path / "origin", tmp_path / "clone"], check=True, capture_output=True
     )
     (tmp_path / "clone/mine.txt").write_text("not committed")
+    (tmp_path / "clone/.git/info/exclude").write_text("*.css\n")  # of its author's own files
     monkeypatch.chdir(tmp_path / "clone")
     return tmp_path / "clone"
 
@@ -119,8 +141,11 @@ def test_a_branch_keeps_all_versions_in_one_commit(tmp_path: Path, clone: Path) 
     site = built(tmp_path / "html", "first")
     assert main([str(site), "1.0", "--remote", "origin"]) == 0
     built(site, "second")
-    assert main([str(site), "latest", "--remote", "origin"]) == 0
     origin = tmp_path / "origin"
+    # A clone that has nothing of that branch, as on each machine that builds the site.
+    other = tmp_path / "other"
+    git(tmp_path, "init", "--quiet", str(other))
+    assert add_to_branch(site, "latest", other, str(origin), "pages", TITLE) == ["1.0", "latest"]
     names = git(origin, "ls-tree", "-r", "--name-only", "pages").split()
     assert {"index.html", "versions.html", ".nojekyll", "1.0/_static/look.css"} <= set(names)
     assert git(origin, "show", "pages:1.0/index.html") == "first"
@@ -144,5 +169,5 @@ def test_two_that_push_at_once_lose_no_version(
 
     monkeypatch.setattr("editions.shelve", meanwhile)
     with pytest.raises(EditionsError, match="git push failed"):
-        add_to_branch(site, "1.0", clone, "origin", "pages", "Our guide")
+        add_to_branch(site, "1.0", clone, "origin", "pages", TITLE)
     assert "2.0/index.html" in git(tmp_path / "origin", "ls-tree", "-r", "--name-only", "pages")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -105,14 +106,22 @@ class Session:
         self.commands: list[tuple[str, ...]] = []
         self.said: list[str] = []
         self.failing = ""
+        self.installs = True  # not with -R
 
     def run(self, *command: str, **options: object) -> None:
         self.commands.append(command)
         if self.failing and f"--environment={self.failing}" in command:
             raise CommandFailed
 
+    def run_install(self, *command: str, **options: object) -> bool | None:
+        self.commands.append(command)
+        return self.installs or None
+
     def install(self, *arguments: str) -> None:
         pass
+
+    def chdir(self, folder: Path) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def warn(self, text: str) -> None:
         self.said.append(text)
@@ -205,11 +214,33 @@ def test_an_environment_is_kept_until_its_lock_changes(noxfile, virtualenv, tmp_
 
 def test_an_environment_that_could_not_be_filled_is_made_again(noxfile, virtualenv):
     session = Session("aldryn")
-    session.run = lambda *command, **options: (_ for _ in ()).throw(KeyboardInterrupt)
+    session.run_install = lambda *command, **options: (_ for _ in ()).throw(KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt):
         noxfile.verify(session)
     noxfile.verify(Session("aldryn"))
     assert len(virtualenv.commands) == 2
+
+
+def test_npm_packages_are_installed_with_install_only_too_and_once(noxfile, tmp_path):
+    (tmp_path / "requirements/browser").mkdir(parents=True)
+    session = Session()
+    session.run = lambda *command, **options: None  # as with --install-only
+    folder = noxfile.npm_packages(session, "browser")
+    assert noxfile.npm_packages(session, "browser") == folder
+    [npm] = session.commands
+    assert "ci" in npm
+
+
+def test_what_may_not_be_installed_does_not_count_as_installed(noxfile, virtualenv, tmp_path):
+    (tmp_path / "requirements/browser").mkdir(parents=True)
+    for need in (lambda session: noxfile.npm_packages(session, "browser"), noxfile.verify):
+        session = Session("aldryn")
+        session.installs = False
+        with pytest.raises(Aborted, match=r"isn't installed yet, and -R installs nothing"):
+            need(session)
+        session = Session("aldryn")
+        need(session)
+        assert any({"ci", "install"} & set(command) for command in session.commands)
 
 
 def test_without_a_fitting_python_an_environment_is_left_out_and_that_is_said(noxfile, virtualenv):

@@ -43,13 +43,14 @@ _NO_PAGES = ("_static", "_sources", "_images", "downloads")
 #: shows what needs a script only where there are any; if it were told later, the page would move. Where a
 #: script is missing, that is hidden again, and tabs that only a script could open are shown whole. From a
 #: disk, without a web server, browsers can't compare digests; there the file is loaded as it is, because
-#: whoever can change it can change the page as well. Modules can't be loaded from a disk at all, and tabs
-#: need none.
+#: whoever can change it can change the page as well. Modules can't be loaded from a disk at all; tabs need
+#: none, and the buttons that a module works are hidden.
 GUARD = """
 document.documentElement.classList.remove("no-js");
 addEventListener("error", ({ target }) => {
-  if (target.type === "module") return;
-  if (target.integrity && location.protocol === "file:") {
+  if (target.type === "module")
+    document.documentElement.classList.add("live-no-module");
+  else if (target.integrity && location.protocol === "file:") {
     const again = document.createElement(target.localName);
     for (const { name, value } of target.attributes)
       if (name !== "integrity") again.setAttribute(name, value);

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from ..site.conftest import ROOT, Site, build
 
@@ -71,6 +71,22 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A browser that has gone needs no answer."""
+
+
+def shown(within: Page | Locator, selector: str) -> list[Locator]:
+    """What a selector finds and a reader sees."""
+    return [element for element in within.locator(selector).all() if element.is_visible()]
+
+
+def all_tabs_are_shown(page: Page) -> None:
+    """See that all panels of tabs are shown, each under its label, and no tabs."""
+    panels = page.locator("[role=tabpanel]")
+    assert panels.count() > 3
+    for panel in panels.all():
+        expect(panel).to_be_visible()
+        label = "(({ content, display }) => [content, display])(getComputedStyle(panel, '::before'))"
+        assert panel.evaluate(f"panel => {label}") == [f'"{panel.get_attribute("data-label")}"', "block"]
+    assert shown(page, "[role=tab]") == []
 
 
 @contextmanager

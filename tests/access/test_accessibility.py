@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from ..site.conftest import Site
-from .conftest import DESKTOP, PHONE
+from .conftest import DESKTOP, PHONE, all_tabs_are_shown, shown
 
 GUIDE = "guide/work-media-storage.html"
 VERSIONS = "notebooks/versions.html"
@@ -26,10 +26,6 @@ def violations(page: Page) -> list[str]:
         for rule in found
         for node in rule["nodes"]
     ]
-
-
-def shown(within: Page | Locator, selector: str) -> list[Locator]:
-    return [element for element in within.locator(selector).all() if element.is_visible()]
 
 
 # -- Every page ---------------------------------------------------------------------------------------------
@@ -189,16 +185,6 @@ def without_scripts(browser: Browser):
     context.close()
 
 
-def all_tabs_are_shown(page: Page) -> None:
-    panels = page.locator("[role=tabpanel]")
-    assert panels.count() > 3
-    for panel in panels.all():
-        expect(panel).to_be_visible()
-        label = panel.evaluate("panel => getComputedStyle(panel, '::before').content")
-        assert label == f'"{panel.get_attribute("data-label")}"'
-    assert shown(page, "[role=tab]") == []
-
-
 @pytest.mark.parametrize("path", [GUIDE, VERSIONS])
 def test_without_scripts_nothing_is_lost(address: str, without_scripts: Page, path: str) -> None:
     without_scripts.goto(address + path)
@@ -222,3 +208,24 @@ def test_in_print_all_tabs_and_outputs_are_there_and_no_buttons(address: str, pa
     assert [button.evaluate("button => button.outerHTML") for button in shown(page, "button")] == []
     for folded in page.locator(".live-folded > :not(summary)").all():
         expect(folded).to_be_visible()
+
+
+# What leads somewhere on a screen only.
+LINKS = (
+    ".live-cell > .headerlink, .sphinx-tabs-panel > .headerlink, .live-downloads, .page-as-markdown, "
+    ".skip-to-content"
+)
+
+
+def test_on_paper_nothing_is_cut_off_and_nothing_is_for_clicks(address: str, page: Page) -> None:
+    page.set_viewport_size({"width": 660, "height": 940})  # A4 within its margins
+    page.goto(address + VERSIONS)
+    cut_off = """() => [...document.querySelectorAll("pre")]
+      .filter((pre) => pre.scrollWidth > pre.clientWidth).map((pre) => pre.textContent)"""
+    assert page.evaluate(cut_off) != []
+    assert len(shown(page, LINKS)) > 5
+    page.emulate_media(media="print")
+    assert page.evaluate(cut_off) == []
+    assert shown(page, LINKS) == []
+    for cell in page.locator(".live-cell").all():
+        expect(cell).to_have_css("break-inside", "avoid")

@@ -39,6 +39,9 @@ def test_pdf_has_a_title_contents_numbered_pages_and_every_page_of_the_site(site
     assert "Contents" in pages[1]
     assert [page.split()[-1] for page in pages[:20]] == [str(number) for number in range(1, 21)]
     begun = [bare(page) for page in pages[2:]]
+    start = site.pages["index.html"].select_one("h1")
+    assert start
+    assert begun[0].startswith(bare(start.get_text().removesuffix("¶"))), begun[0]
     for path, page in site.pages.items():
         title = page.select_one("h1")
         if path.startswith(("guide/", "notebooks/", "reference/")) and "kitchen" not in path and title:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 import trust
 
 from ..site.conftest import Site
-from .conftest import served
+from .conftest import all_tabs_are_shown, served, shown
 
 TABS = "guide/work-media-storage.html"
+NOTEBOOK = "notebooks/speed.html"
 # Collects what the browser refuses, from the first byte of a page.
 NOTE_VIOLATIONS = """
 window.violations = [];
@@ -70,9 +73,24 @@ def test_where_a_script_is_refused_all_tabs_are_shown(address: str, page: Page) 
     expect(hidden.first).to_be_hidden()
     page.route("**/tabs.*.js", changed)
     page.reload()
-    for panel in page.locator(".sphinx-tabs-panel").all():
-        expect(panel).to_be_visible()
-    expect(page.locator(".sphinx-tabs [role=tablist]").first).to_be_hidden()
+    all_tabs_are_shown(page)
+
+
+@pytest.mark.parametrize("why", ["refused", "missing", "on a disk"])
+def test_where_no_script_runs_cells_nothing_promises_it(
+    site: Site, address: str, page: Page, why: str
+) -> None:
+    page.goto(address + NOTEBOOK)
+    expect(page.locator(".live-bar").first).to_be_visible()
+    if why == "on a disk":
+        page.goto((site.folder / NOTEBOOK).as_uri())
+    else:
+        page.route("**/run.*.js", changed if why == "refused" else lambda route: route.abort())
+        page.reload()
+    expect(page.locator(".live-bar").first).to_be_hidden()
+    assert shown(page, ".live-bar, .live-why") == []
+    # Nothing else is taken for lost.
+    expect(page.locator("html")).not_to_have_class(re.compile("no-js|live-no-script"))
 
 
 def test_scripts_that_slip_into_a_page_do_not_run(address: str, page: Page) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, Request
 
 from publish import cache_control
 
@@ -54,6 +55,7 @@ class Reader:
     site: Served
     #: Addresses that pages asked for.
     requested: list[str] = field(default_factory=list)
+    _refused: set[str] = field(default_factory=set)
     _contexts: list[BrowserContext] = field(default_factory=list)
 
     def open(self, path: str = "", **options: Any) -> Page:
@@ -64,11 +66,25 @@ class Reader:
         """
         context = self.browser.new_context(**options)
         context.on("request", lambda request: self.requested.append(request.url))
+        context.on("requestfailed", self._note_refusal)
         self._contexts.append(context)
         page = context.new_page()
         if path:
             page.goto(self.site.url + path)
         return page
+
+    def _note_refusal(self, request: Request) -> None:
+        if request.failure == "csp":
+            self._refused.add(request.url)
+
+    def take_refused(self) -> list[str]:
+        """Give the requests that the pages' own policy has refused before anything was sent, and forget them.
+
+        Browsers tell of some requests that they refuse, and of others nothing at all.
+        """
+        refused = [url for url in self.requested if url in self._refused]
+        self.requested = [url for url in self.requested if url not in self._refused]
+        return refused
 
     def close(self) -> None:
         """Close all that was opened, and see that no page asked another host for anything."""
@@ -78,6 +94,20 @@ class Reader:
         assert [url for url in self.requested if not url.startswith(allowed)] == []
 
 
+@contextmanager
+def published(folder: Path, host: Path) -> Iterator[Served]:
+    """Serve a built site as from a host that has other things too.
+
+    :param folder: the site.
+    :param host: an empty folder, which becomes the host's.
+    """
+    (host / BELOW).parent.mkdir(parents=True)
+    (host / BELOW).symlink_to(folder)
+    with serve(host) as server:
+        server.RequestHandlerClass = partial(Published, directory=str(host))
+        yield Served(folder, f"{server.address}{BELOW}/")
+
+
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The site, built strictly, with Run in it, and served."""
@@ -85,12 +115,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     assert done.returncode == 0, done.stdout
     folder = ROOT / "build" / "html"
     assert (folder / "_static/live/editor.js").is_file(), "nox -s browser builds the site with Run in it."
-    host = tmp_path_factory.mktemp("host")
-    (host / BELOW).parent.mkdir()
-    (host / BELOW).symlink_to(folder)
-    with serve(host) as server:
-        server.RequestHandlerClass = partial(Published, directory=str(host))
-        yield Served(folder, f"{server.address}{BELOW}/")
+    with published(folder, tmp_path_factory.mktemp("host")) as site:
+        yield site
 
 
 @pytest.fixture(scope="session")

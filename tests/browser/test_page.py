@@ -9,12 +9,16 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from .conftest import BELOW, Reader
 
 NOTEBOOK = "notebooks/vanishing-files.html"
 GUIDE = "guide/work-media-storage.html"
+# None of its cells can run in a browser.
+CLUSTER = "notebooks/cluster.html"
+# What says of cells that they run, or why they don't.
+OFFERED = ":is(.live-bar, .live-why, .live-run):visible"
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 # A first run loads and starts Python, on a machine that may be busy.
 STARTED = 90_000
@@ -96,7 +100,10 @@ def test_without_javascript_the_page_is_whole_and_promises_nothing(reader: Reade
     expect(card.locator(".cell_input")).to_contain_text("upload(")
     expect(card.locator(".cell_output")).to_have_text("Dear Grandma, …\n")
     expect(card.locator(".live-bar")).to_be_hidden()
-    assert page.locator(":is(.live-bar, .live-why, .live-run):visible").count() == 0
+    assert page.locator(OFFERED).count() == 0
+    page = reader.open(CLUSTER, java_script_enabled=False)
+    assert page.locator(".live-why").count()
+    assert page.locator(OFFERED).count() == 0
 
 
 def test_button_tells_the_size_until_it_is_downloaded(reader: Reader) -> None:
@@ -109,8 +116,11 @@ def test_button_tells_the_size_until_it_is_downloaded(reader: Reader) -> None:
     expect(state(card)).to_have_text(f"Runs in your browser. {megabytes} to download, once.")
     run(card)
     expect(page.locator(".live-size, .live-size-note")).to_have_count(0)
+    for label in ("make-cloud", "upload-on-web-1"):
+        expect(button(cell(page, label), "run")).to_have_accessible_name(f"Run cell {label}")
     page.reload()
-    expect(button(card, "run")).to_have_text("Run")
+    expect(button(card, "run")).to_have_accessible_name("Run cell make-cloud")
+    expect(page.locator(".live-size, .live-size-note")).to_have_count(0)
 
 
 # -- Run ----------------------------------------------------------------------------------------------------
@@ -318,6 +328,17 @@ def test_stop_ends_an_endless_loop_and_the_next_run_starts_afresh(reader: Reader
     expect(card.locator(".live-note")).to_contain_text("3 earlier cells")
 
 
+def test_stop_ends_an_earlier_cell_that_runs_first(reader: Reader) -> None:
+    page = reader.open(NOTEBOOK)
+    write(cell(page, "application"), "while True: pass")
+    card = cell(page, "upload-on-web-1")
+    button(card, "run").click()
+    expect(state(card)).to_have_text(re.compile("^Running earlier cells, "), timeout=STARTED)
+    # The button isn't called Run again because Python is there.
+    page.get_by_role("button", name="Stop cell upload-on-web-1").click()
+    expect(state(card)).to_have_text("Stopped")
+
+
 def test_a_loop_that_prints_is_stopped_and_what_it_printed_stays(reader: Reader) -> None:
     page = reader.open(NOTEBOOK)
     card = cell(page, "upload-on-web-1")
@@ -520,16 +541,57 @@ def test_buttons_are_large_enough_and_nothing_is_cut_off_on_a_phone(reader: Read
     assert card.locator(".cm-scroller").evaluate("(node) => node.scrollWidth <= node.clientWidth")
 
 
-def test_on_paper_there_is_the_readers_code_and_no_button(reader: Reader) -> None:
+def test_on_paper_there_is_the_readers_code_all_output_and_no_button(reader: Reader) -> None:
     page = reader.open(NOTEBOOK)
     card = cell(page, "upload-on-web-1")
-    write(card, "print(5)")
+    code = "for number in range(90): print(number)"
+    run_code(card, code)
+    for_screens = page.locator(
+        ".live-bar, .live-page-bar, .live-hint, .live-note, .live-cell.live-editing .cm-editor"
+    )
+    own = card.locator(".live-own")
+    scrolls = "(node) => node.scrollHeight > node.clientHeight"
+    assert for_screens.filter(visible=True).count() > 5
+    assert own.evaluate(scrolls)
     page.emulate_media(media="print")
-    expect(card.locator(".live-bar")).to_be_hidden()
-    expect(page.locator(".live-page-bar")).to_be_hidden()
-    expect(card.locator(".cm-editor")).to_be_hidden()
+    expect(for_screens.filter(visible=True)).to_have_count(0)
     expect(card.locator(".cell_input pre")).to_be_visible()
-    expect(card.locator(".cell_input pre")).to_have_text("print(5)")
+    expect(card.locator(".cell_input pre")).to_have_text(code)
+    assert not own.evaluate(scrolls)
+
+
+def test_on_paper_no_cell_says_why_it_does_not_run(reader: Reader) -> None:
+    page = reader.open(CLUSTER)
+    expect(page.locator(OFFERED).first).to_be_visible()
+    page.emulate_media(media="print")
+    expect(page.locator(OFFERED)).to_have_count(0)
+
+
+def test_where_the_system_chooses_colours_everything_can_be_told(reader: Reader) -> None:
+    page = reader.open(NOTEBOOK, forced_colors="active")
+    card = cell(page, "upload-on-web-1")
+    for action in ("run", "edit", "above"):
+        expect(button(card, action)).to_have_css("border-style", "solid")
+    held: dict[str, Route] = {}
+    page.route("**/*.bin", lambda route: held.update({route.request.url.rpartition("/")[2]: route}))
+    with (
+        page.expect_request("**/pyodide.wasm.bin"),
+        page.expect_request("**/memory.bin"),
+        page.expect_event("requestfinished", lambda request: request.url.endswith("/manifest.json")),
+    ):
+        button(card, "run").click()
+    # Now that Python's size is known, a part of it arrives, and the rest doesn't yet.
+    held["memory.bin"].continue_()
+    progress = page.get_by_role("progressbar")
+    expect(progress).to_have_css("border-style", "solid")
+    colour = "(node) => getComputedStyle(node).backgroundColor"
+    assert progress.locator("div").evaluate(colour) != progress.evaluate(colour)
+    for name in ("pyodide.wasm.bin", "later.bin"):
+        held[name].continue_()
+    finished(card)
+    button(card, "edit").click()
+    expect(card.locator(".cm-content")).to_be_focused()
+    expect(card.locator(".cell_input")).to_have_css("outline-style", "solid")
 
 
 def test_help_says_how_run_works_and_closes_with_escape(reader: Reader) -> None:
@@ -660,7 +722,7 @@ def test_a_cell_quoted_without_its_code_runs_and_can_be_edited(reader: Reader) -
 
 
 def test_a_cell_that_cannot_run_in_a_browser_says_why(reader: Reader) -> None:
-    page = reader.open("notebooks/cluster.html")
+    page = reader.open(CLUSTER)
     card = page.locator(".live-cell").first
     assert card.locator("button.live-run").count() == 0
     expect(card.locator(".live-why")).to_be_visible()

@@ -316,8 +316,10 @@ def _pack(
         content = {f"{_SITE_PACKAGES}/{path}": data for path, data in wheels.unpacked(wheel).items()}
         (work / name).write_bytes(archive(content))
     (work / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    command = [node(), str(_HERE / "pack.mjs"), str(work / "job.json")]
-    # Python remembers the machine's time zone.
+    # Python remembers whether it can wait for a promise, as time.sleep() does in browsers where it can.
+    waits = "--experimental-wasm-jspi"
+    command = [node(), waits, str(_HERE / "pack.mjs"), str(work / "job.json")]
+    # It remembers the machine's time zone too.
     environment = {**inherited(), "TZ": "UTC"}
     # Both take long, and neither needs the other.
     with ThreadPoolExecutor(1) as other:

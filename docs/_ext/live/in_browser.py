@@ -5,10 +5,11 @@ import json
 import os
 import random
 import re
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from live.interpreter import Session, compared
+from live.interpreter import Session, chain, compared
 
 #: Files in the packed memory, by path: every session reads them, however much is imported already.
 FILES: dict[str, bytes] = {}
@@ -29,6 +30,15 @@ _NUMBERS = {
     if hasattr(errno, name)
 }
 
+# What speaks to other hosts, for Python and for boto3. The errors of each are others, and none says why.
+_CLIENTS = ("http.client", "pyodide.http", "requests.adapters", "urllib3.contrib.emscripten")
+# What Chromium, Firefox and Safari say of a request that the page's policy forbids.
+_REFUSED = re.compile("Failed to fetch|NetworkError|Load failed")
+_THIS_SITE = (
+    "Cells in this page reach this site, and no other host: nothing was sent. To reach one, run the notebook "
+    "on your own machine."
+)
+
 _sessions: list[Session] = []
 
 
@@ -39,6 +49,24 @@ def on_linux(text: str) -> str:
     :returns: the text with ``[Errno 2]`` in place of ``[Errno 44]``.
     """
     return re.sub(r"\[Errno (\d+)\]", lambda found: f"[Errno {_NUMBERS.get(int(found[1]), found[1])}]", text)
+
+
+def other_host(error: BaseException) -> str | None:
+    """Explain an exception that a cell raises because it can't reach another host.
+
+    :param error: the exception.
+    :returns: a sentence; ``None`` if it is about something else.
+    """
+    return _THIS_SITE if any(_is_unreachable(one) for one, _ in chain(error)) else None
+
+
+def _is_unreachable(error: BaseException) -> bool:
+    if isinstance(error, OSError) and error.errno == errno.ENOTCONN:
+        return True  # a socket, which connects to nothing
+    if type(error).__name__ == "JsException":
+        return _REFUSED.search(str(error)) is not None
+    modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any(module.startswith(_CLIENTS) for module in modules)
 
 
 def begin(send: Callable[[str], object], folder: str) -> None:
@@ -53,7 +81,7 @@ def begin(send: Callable[[str], object], folder: str) -> None:
         Path(path).write_bytes(content)
     Path(folder).mkdir(parents=True, exist_ok=True)
     os.chdir(folder)
-    session = Session(lambda output: send(json.dumps(output)), on_linux)
+    session = Session(lambda output: send(json.dumps(output)), on_linux, other_host)
     session.install()
     _sessions[:] = [session]
 

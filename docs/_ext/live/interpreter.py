@@ -144,7 +144,7 @@ def _stored(content: Any) -> Any:
 def _traceback(error: BaseException) -> list[str]:
     """Lay out a traceback as IPython does, without colours. It begins at the reader's own code."""
     lines = ["-" * 75]
-    for position, (one, joint) in enumerate(_chain(error)):
+    for position, (one, joint) in enumerate(chain(error)):
         if position:
             lines += ["", joint, ""]
         name = type(one).__name__
@@ -155,11 +155,15 @@ def _traceback(error: BaseException) -> list[str]:
     return "\n".join(lines).split("\n")
 
 
-def _chain(error: BaseException) -> list[tuple[BaseException, str]]:
-    """Give an exception and what led to it, the first one first, each with what joins it to its cause."""
-    chain: list[tuple[BaseException, str]] = []
+def chain(error: BaseException) -> list[tuple[BaseException, str]]:
+    """Give an exception and what led to it.
+
+    :param error: the exception.
+    :returns: each exception, the first one first, with what a traceback says between it and its cause.
+    """
+    found: list[tuple[BaseException, str]] = []
     current: BaseException | None = error
-    while current is not None and all(current is not known for known, _ in chain):
+    while current is not None and all(current is not known for known, _ in found):
         joint, cause = "", None
         if current.__cause__ is not None:
             joint = "The above exception was the direct cause of the following exception:"
@@ -167,9 +171,9 @@ def _chain(error: BaseException) -> list[tuple[BaseException, str]]:
         elif current.__context__ is not None and not current.__suppress_context__:
             joint = "During handling of the above exception, another exception occurred:"
             cause = current.__context__
-        chain.append((current, joint))
+        found.append((current, joint))
         current = cause
-    return chain[::-1]
+    return found[::-1]
 
 
 def _frames(error: BaseException) -> list[str]:
@@ -252,6 +256,7 @@ class Session:
 
     :param emit: takes each output as soon as there is one.
     :param translate: what is done to each text before.
+    :param remark: gives a sentence for the end of an exception's message, or ``None``.
     :param root: the project's root, to shorten paths in tracebacks.
     """
 
@@ -259,10 +264,12 @@ class Session:
         self,
         emit: Callable[[Output], object],
         translate: Callable[[str], str] = lambda text: text,
+        remark: Callable[[BaseException], str | None] = lambda error: None,
         root: Path = Path("/project"),
     ) -> None:
         self.emit = emit
         self.translate = translate
+        self.remark = remark
         self.root = root
         self.context = contextvars.copy_context()
         self.outputs: list[Output] = []
@@ -357,6 +364,8 @@ class Session:
             try:
                 await run_code(source, filename, self.module.__dict__)
             except BaseException as error:
+                if sentence := self.remark(error):
+                    error.add_note(sentence)
                 self.put(
                     {
                         "output_type": "error",

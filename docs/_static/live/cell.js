@@ -209,16 +209,6 @@ export class CellView {
     this.#progress = null;
   }
 
-  /** Takes the size of the download away from the button, because it is done. */
-  forgetSize() {
-    for (const size of this.bar.querySelectorAll(".live-size, .live-size-note")) {
-      size.remove();
-    }
-    if (this.runButton.dataset.liveAction === "run") {
-      this.runButton.setAttribute("aria-label", `Run cell ${this.label}`);
-    }
-  }
-
   /** Offers Run again. */
   idle() {
     this.#endProgress();

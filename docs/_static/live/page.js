@@ -117,18 +117,6 @@ export class Page {
     }
   }
 
-  /** Remembers that the download is done, so that no button names its size any more. */
-  noteDownload() {
-    for (const view of this.#views.values()) {
-      view.forgetSize();
-    }
-    try {
-      localStorage.setItem("live-runtime", this.site.runtime);
-    } catch {
-      // It is said again at the next visit.
-    }
-  }
-
   /** Loads what is still missing, so that every cell can be run and edited without a connection from now on. */
   loadAll() {
     for (const view of this.#views.values()) {

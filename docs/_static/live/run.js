@@ -5,12 +5,13 @@
 
 const script = document.querySelector("script[data-live-runtime]");
 
-/** What the built page says about itself. */
+/** What the built page says about itself, and what concerns all of it. */
 const site = {
   runtime: new URL(script.dataset.liveRuntime, document.baseURI).href,
   notebooks: new URL("notebooks/", import.meta.url).href,
   digest: script.dataset.liveDigest,
   announce: announcer(),
+  noteDownload,
 };
 
 /** Returns a function that has screen readers say a sentence. */
@@ -39,10 +40,20 @@ function isDownloaded() {
   }
 }
 
-/** Says no more of a download that is done. */
+/** Remembers that it is loaded, so that no button names its size any more. */
+function noteDownload() {
+  forgetSize();
+  try {
+    localStorage.setItem("live-runtime", site.runtime);
+  } catch {
+    // It is said again at the next visit.
+  }
+}
+
 function forgetSize() {
   document.querySelectorAll(".live-bar :is(.live-size, .live-size-note)").forEach((size) => size.remove());
-  for (const run of document.querySelectorAll(".live-bar .live-run")) {
+  // A button that is Stop now gets its name when it is Run again.
+  for (const run of document.querySelectorAll('.live-bar .live-run[data-live-action="run"]')) {
     run.setAttribute("aria-label", `Run cell ${run.closest(".live-cell").dataset.cell}`);
   }
 }

@@ -182,7 +182,7 @@ export class Runner {
     this.#python = { notebook: view.notebook, title: "", session, ran: new Map() };
     this.#page.site.announce("Python is starting.");
     await session.start();
-    this.#page.noteDownload();
+    this.#page.site.noteDownload();
   }
 
   /** The code that runs for a cell: as the reader edited it on this page, else as it is published. */
