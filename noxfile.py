@@ -350,7 +350,7 @@ def lighthouse(session: nox.Session) -> None:
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """Run and edit cells in a real browser, Chromium; what follows -- goes to pytest, such as -- -k stop."""
+    """Run and edit cells in Chromium and Firefox; what follows -- goes to pytest, such as -- -k firefox."""
     install(session, *BROWSER_TESTS)
     session.run("python", "-m", "pytest", "tests/browser", *session.posargs, env=browser_packages(session))
 

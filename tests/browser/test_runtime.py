@@ -71,9 +71,9 @@ def copy(served: Served, tmp_path: Path) -> Iterator[Copy]:
 
 
 @pytest.fixture
-def visitor(chromium: Browser, copy: Copy) -> Iterator[Reader]:
+def visitor(engine: Browser, copy: Copy) -> Iterator[Reader]:
     """A reader of the copy."""
-    reader = Reader(chromium, copy)
+    reader = Reader(engine, copy)
     yield reader
     reader.close()
 
@@ -119,8 +119,8 @@ def test_a_file_that_is_needed(copy: Copy, visitor: Reader, name: str, how: Any)
     assert "Traceback" not in refused.value.message
 
 
-def test_a_second_visit_loads_nothing(copy: Copy, chromium: Browser) -> None:
-    context = chromium.new_context()
+def test_a_second_visit_loads_nothing(copy: Copy, engine: Browser) -> None:
+    context = engine.new_context()
     start = """async ([session, runtime]) => {
       const { Session } = await import(session);
       const python = new Session(runtime.address, { digest: runtime.digest });
