@@ -96,6 +96,28 @@ def test_at_most_20_megabytes_are_loaded(copy: Copy, visitor: Reader) -> None:
     assert sum((copy.runtime / name).stat().st_size for name in copy.sent) <= 20_000_000
 
 
+# Makes a browser's machine one that doesn't know ref.test, as Safari's doesn't.
+_WITHOUT_REF_TEST = """
+WebAssembly.Module = new Proxy(WebAssembly.Module, {
+  construct(target, [bytes]) {
+    if (bytes.some((byte, place) => byte === 0xfb && bytes[place + 1] === 0x14)) {
+      throw new WebAssembly.CompileError("invalid opcode");
+    }
+    return new target(bytes);
+  },
+});
+"""
+
+
+def test_memory_serves_safari_too(copy: Copy, visitor: Reader) -> None:
+    """There Pyodide calls functions in another way than where the memory was packed."""
+    worker = copy.folder / "_static/live/worker.js"
+    worker.write_text(_WITHOUT_REF_TEST + worker.read_text(encoding="utf-8"), encoding="utf-8")
+    cells = packed(copy, "first-bucket")["cells"]
+    assert all(result["same"] for result in run_cells(visitor, copy, cells))
+    assert "plain.bin" not in copy.sent
+
+
 @pytest.mark.parametrize("how", [damage, Path.unlink, lambda path: path.write_bytes(b"")])
 def test_python_starts_without_its_memory(copy: Copy, visitor: Reader, how: Any) -> None:
     how(copy.runtime / "memory.bin")
