@@ -362,7 +362,7 @@ def lighthouse(session: nox.Session) -> None:
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """Run and edit cells in a real browser, Chromium; what follows -- goes to pytest, such as -- -k stop."""
+    """Run and edit cells in Chromium and Firefox; what follows -- goes to pytest, such as -- -k firefox."""
     install(session, *BROWSER_TESTS)
     environment = browser_packages(session)
     environment["LIVE_BROWSER_COMPILED"] = str(compiled(session, Path(environment["LIVE_BROWSER_NPM"])))

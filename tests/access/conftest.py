@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect, sync_playwright
 
 from ..site.conftest import ROOT, Site, build
 
@@ -118,12 +118,18 @@ def address(site: Site) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, SYSTEM_BROWSERS)), None)
+def playwright() -> Iterator[Playwright]:
+    """What drives browsers; a process can have one only."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=OPTIONS)
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, SYSTEM_BROWSERS)), None)
+    browser = playwright.chromium.launch(executable_path=found, args=OPTIONS)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

@@ -2,33 +2,94 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import Any, BinaryIO
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, Request
 
 from publish import cache_control
 
-from ..access.conftest import Handler, browser  # noqa: F401  (a fixture, by its import)
+from ..access.conftest import Handler, browser, playwright  # noqa: F401  (fixtures, by their import)
 from ..access.conftest import served as serve
 from ..site.conftest import ROOT, build
 
 # A site may lie in a folder of its host.
 BELOW = "a/folder"
 
+# What a machine may call its own Firefox. Playwright knows where it is on systems other than Linux.
+FIREFOXES = ("firefox-esr", "firefox")
+PREFERENCES = {
+    # A mouse, which points finely and hovers. A machine without a screen has none.
+    "ui.allPointerCapabilities": 2 | 4,
+    "ui.primaryPointerCapabilities": 2 | 4,
+    # The clipboard is there for scripts without a question to the reader.
+    "dom.events.testing.asyncClipboard": True,
+}
+# Over WebDriver BiDi, which is how Playwright drives Firefox, these do nothing, without a word.
+NOT_IN_FIREFOX = {"color_scheme", "has_touch", "is_mobile", "java_script_enabled", "reduced_motion"}
+NO_FIREFOX = (
+    "There is no Firefox on this machine, so nothing was tried in it. Install it, on Debian by "
+    "`apt-get install --no-install-recommends firefox-esr`."
+)
+
+
+def pytest_runtest_setup(item: pytest.Function) -> None:
+    """Pass over what Firefox can't be told to do, and say why."""
+    mark = item.get_closest_marker("chromium_only")
+    if mark and item.callspec.params["engine"] == "firefox":
+        pytest.skip(f"not tried in Firefox: {mark.args[0]}")
+
+
+@dataclass
+class Line:
+    """What lies between readers and the host. Tests slow it down, or cut it.
+
+    :param fast: clear it, and each piece of a file takes a while.
+    :param cut: set it, and the host answers nobody.
+    """
+
+    fast: Event = field(default_factory=Event)
+    cut: Event = field(default_factory=Event)
+
+    def __post_init__(self) -> None:
+        self.mend()
+
+    def mend(self) -> None:
+        """Make it fast and whole."""
+        self.fast.set()
+        self.cut.clear()
+
 
 class Published(Handler):
-    """Lets browsers keep files for as long as ``nox -s publish`` does."""
+    """Lets browsers keep files for as long as ``nox -s publish`` does, and sends them over a line."""
+
+    def __init__(self, *arguments: Any, line: Line, **options: Any) -> None:
+        self.line = line
+        super().__init__(*arguments, **options)
+
+    def parse_request(self) -> bool:
+        if self.line.cut.is_set():
+            self.close_connection = True
+            return False
+        return super().parse_request()
 
     def end_headers(self) -> None:
         name = self.path.partition("?")[0].removeprefix(f"/{BELOW}/")
         self.send_header("Cache-Control", cache_control(name))
         super().end_headers()
+
+    def copyfile(self, source: BinaryIO, outputfile: BinaryIO) -> None:  # type: ignore[override]
+        while piece := source.read(1 << 16):
+            outputfile.write(piece)
+            self.line.fast.wait(0.05)
 
 
 @dataclass
@@ -37,10 +98,12 @@ class Served:
 
     :param folder: its folder.
     :param url: its address, with a slash at the end.
+    :param line: what lies between it and readers.
     """
 
     folder: Path
     url: str
+    line: Line = field(default_factory=Line, kw_only=True)
 
 
 @dataclass
@@ -58,13 +121,22 @@ class Reader:
     _refused: set[str] = field(default_factory=set)
     _contexts: list[BrowserContext] = field(default_factory=list)
 
+    @property
+    def has_firefox(self) -> bool:
+        """Whether the browser is Firefox."""
+        return self.browser.browser_type.name == "firefox"
+
     def open(self, path: str = "", **options: Any) -> Page:
         """Open a page, or none yet if ``path`` is empty, in a browser without memory.
 
         :param path: the page's path in the site.
         :param options: as for Playwright's ``new_context``.
         """
+        if self.has_firefox and (ignored := NOT_IN_FIREFOX & set(options)):
+            pytest.fail(f"Firefox would pass over {', '.join(ignored)}, and the test prove something else.")
         context = self.browser.new_context(**options)
+        if not self.has_firefox:
+            context.grant_permissions(["clipboard-read", "clipboard-write"])
         context.on("request", lambda request: self.requested.append(request.url))
         context.on("requestfailed", self._note_refusal)
         self._contexts.append(context)
@@ -88,6 +160,7 @@ class Reader:
 
     def close(self) -> None:
         """Close all that was opened, and see that no page asked another host for anything."""
+        self.site.line.mend()
         for context in self._contexts:
             context.close()
         allowed = (self.site.url, "data:", "blob:")
@@ -103,9 +176,10 @@ def published(folder: Path, host: Path) -> Iterator[Served]:
     """
     (host / BELOW).parent.mkdir(parents=True)
     (host / BELOW).symlink_to(folder)
+    line = Line()
     with serve(host) as server:
-        server.RequestHandlerClass = partial(Published, directory=str(host))
-        yield Served(folder, f"{server.address}{BELOW}/")
+        server.RequestHandlerClass = partial(Published, directory=str(host), line=line)
+        yield Served(folder, f"{server.address}{BELOW}/", line=line)
 
 
 @pytest.fixture(scope="session")
@@ -125,9 +199,32 @@ def chromium(browser: Browser) -> Browser:  # noqa: F811
     return browser
 
 
+@pytest.fixture(scope="session")
+def firefox(playwright: Playwright) -> Iterator[Browser]:  # noqa: F811
+    """The machine's Firefox. Without one, tests that ask for it fail in CI; at the desk they are skipped."""
+    found = next(filter(None, map(shutil.which, FIREFOXES)), None)
+    try:
+        started = playwright.firefox.launch(
+            channel="moz-firefox", executable_path=found, firefox_user_prefs=PREFERENCES
+        )
+    except Error as error:
+        if "Cannot find Firefox" not in error.message:
+            raise
+        (pytest.fail if "CI" in os.environ else pytest.skip)(NO_FIREFOX)
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session", params=["chromium", "firefox"])
+def engine(request: pytest.FixtureRequest) -> Browser:
+    """Each of the browsers: a test that asks for this one runs once in each."""
+    chosen: Browser = request.getfixturevalue(request.param)
+    return chosen
+
+
 @pytest.fixture
-def reader(chromium: Browser, served: Served) -> Iterator[Reader]:
+def reader(engine: Browser, served: Served) -> Iterator[Reader]:
     """A reader of the site."""
-    reader = Reader(chromium, served)
+    reader = Reader(engine, served)
     yield reader
     reader.close()

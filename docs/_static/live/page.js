@@ -12,6 +12,12 @@ import { Runner } from "./runner.js";
 /** From this length on, some programs cut a link off. */
 const LONG_LINK = 2000;
 
+/**
+ * A script of the site that could not be loaded. Some browsers, Firefox among them, remember that until the page is
+ * loaded again, so that a button would try in vain.
+ */
+export class ScriptError extends Error {}
+
 export class Page {
   /** What `run.js` knows of the page. */
   site;
@@ -51,11 +57,12 @@ export class Page {
     }
   }
 
-  /** Says in a cell what went wrong; `nodes` follow the sentence. */
-  fail(view, error, nodes = []) {
+  /** Says in a cell what went wrong, with a button that calls `again` if that may help. */
+  fail(view, error, again = null) {
     console.error(error);
     view.hush();
     view.say("Failed", "failed");
+    const nodes = again && !(error instanceof ScriptError) ? [button("Try again", again)] : [];
     view.tell(error.message, { kind: "problem", nodes });
     this.site.announce(`Cell ${view.label}: ${error.message}`);
   }
@@ -104,7 +111,7 @@ export class Page {
     try {
       return await import("./editor.js");
     } catch {
-      throw new Error("The editor could not be loaded. Check your connection, and try again.");
+      throw new ScriptError("The editor could not be loaded. Check your connection, and reload the page.");
     }
   }
 
@@ -113,7 +120,7 @@ export class Page {
     try {
       return await import("./output.js");
     } catch {
-      throw new Error("What shows outputs could not be loaded. Check your connection, and try again.");
+      throw new ScriptError("What shows outputs could not be loaded. Check your connection, and reload the page.");
     }
   }
 
@@ -193,7 +200,8 @@ export class Page {
       }
     } catch (error) {
       console.error(error);
-      this.bar.say(error.message, { problem: true, retry: !(error instanceof LinkError) });
+      const retry = !(error instanceof LinkError || error instanceof ScriptError);
+      this.bar.say(error.message, { problem: true, retry });
       this.site.announce(error.message);
     }
   }

@@ -74,7 +74,7 @@ function preload() {
   }
 }
 
-/** Loads what runs cells. A failure isn't kept, so that the next click tries again. */
+/** Loads what runs cells. A failure isn't kept here, so that the next click tries again where the browser does. */
 function load() {
   if (!loading) {
     preload();
@@ -99,7 +99,7 @@ async function act(pressed) {
     page.act(pressed.dataset.liveAction, cell);
   } catch (error) {
     console.error(error);
-    const sentence = "What runs cells could not be loaded. Check your connection, and press the button again.";
+    const sentence = "What runs cells could not be loaded. Check your connection, and reload the page.";
     const problem = cell.querySelector(":scope > .live-problem") ?? element("p", "live-problem");
     problem.textContent = sentence;
     bar.after(problem);

@@ -6,7 +6,6 @@
  * Python run first, and where one of them was changed after it ran, a new Python begins.
  */
 
-import { button } from "./dom.js";
 import { Session, StoppedError } from "./session.js";
 
 export class Runner {
@@ -71,7 +70,7 @@ export class Runner {
       view.tell("Python was ended. The next run begins a new one.");
       this.#page.site.announce(`Cell ${view.label} is stopped.`);
     } else {
-      this.#page.fail(view, error, [button("Try again", () => this.enqueue(view))]);
+      this.#page.fail(view, error, () => this.enqueue(view));
     }
   }
 

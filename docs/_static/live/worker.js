@@ -14,6 +14,14 @@ import { unzstd } from "./zstd.js";
 // -- Pyodide ---------------------------------------------------------------------------------------------------------
 
 /**
+ * Tell where Python's machine code notes what calls functions whatever they take, as an index of HEAP32. Pyodide adds
+ * that to its table of functions as it starts, in a form that Safari doesn't know; there, nothing is noted.
+ */
+function trampoline({ HEAP32, __PyRuntime, __PyEM_EMSCRIPTEN_TRAMPOLINE_OFFSET }) {
+  return (__PyRuntime + HEAP32[__PyEM_EMSCRIPTEN_TRAMPOLINE_OFFSET >>> 2]) >>> 2;
+}
+
+/**
  * Start Pyodide: what its own loadPyodide() does, but from files that are here already.
  * @param createModule the default export of pyodide.asm.js
  * @param {{module: WebAssembly.Module, plain?: Uint8Array, memory?: ReadableStream, manifest: object}} parts
@@ -95,7 +103,10 @@ async function boot(createModule, { module, plain, memory, manifest }, place) {
     });
     postMessage({ type: "progress", phase: "start" });
     if (emscripten.HEAP8.length < manifest.heap) emscripten.growMemory(manifest.heap);
+    const slot = trampoline(emscripten);
+    const own = emscripten.HEAP32[slot];
     restored = api.restoreSnapshot(unpacked);
+    emscripten.HEAP32[slot] = own; // not that of the machine on which the memory was packed
   }
   const pyodide = api.finalizeBootstrap(restored);
   if (memory === undefined) api.sys.path.insert(0, "");
