@@ -6,6 +6,8 @@ import functools
 import http.server
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +17,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Error
 
-from live import browser
 from tests.browser.conftest import ROOT, Reader, Served
 from tests.browser.test_cells import packed, run_cells, runtime_of
 
@@ -272,10 +273,38 @@ def test_stop_ends_an_endless_loop(served: Served, reader: Reader) -> None:
     assert page.evaluate(stopped, [f"{served.url}_static/live/session.js", runtime_of(served)])
 
 
+_PACK = """
+import sys
+from pathlib import Path
+from live import browser
+root, npm, store, fetched = map(Path, sys.argv[1:])
+print(browser.packed(root / "docs" / "browser", root, npm, store, fetched).folder)
+"""
+
+
 def test_packing_again_elsewhere_gives_the_same_bytes(served: Served, tmp_path: Path) -> None:
     """Pages name the digest of the manifest, and two builds of a commit have the same pages."""
-    npm = Path(os.environ["LIVE_BROWSER_NPM"])
-    fetched = ROOT / "build" / "wheels"
-    again = browser.packed(ROOT / "docs" / "browser", ROOT, npm, tmp_path / "elsewhere", fetched)
-    manifest = served.folder / again.path / "manifest.json"
-    assert (again.folder / "manifest.json").read_bytes() == manifest.read_bytes()
+    elsewhere = tmp_path / "another place"
+    for folder in ("conf", "docs", "examples"):
+        shutil.copytree(ROOT / folder, elsewhere / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    npm = shutil.copytree(Path(os.environ["LIVE_BROWSER_NPM"]) / "node_modules" / "pyodide", tmp_path / "p")
+    (tmp_path / "npm" / "node_modules").mkdir(parents=True)
+    npm.rename(tmp_path / "npm" / "node_modules" / "pyodide")
+    where = [elsewhere, tmp_path / "npm", tmp_path / "store", ROOT / "build" / "wheels"]
+    environment = {"PYTHONPATH": str(elsewhere / "docs" / "_ext"), "LC_ALL": "POSIX", "TZ": "Asia/Tokyo"}
+    command = [sys.executable, "-c", _PACK, *map(str, where)]
+    done = subprocess.run(
+        command, env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    manifest = (Path(done.stdout.strip()) / "manifest.json").read_bytes()
+    [runtime] = (served.folder / "_static/live/runtime").iterdir()
+    assert (runtime / "manifest.json").read_bytes() == manifest
+
+
+def test_python_does_not_know_where_it_was_packed(served: Served, reader: Reader) -> None:
+    source = "import os, sys\nprint(sys.executable, sys.orig_argv, dict(os.environ))"
+    [result] = run_cells(reader, served, [{"label": "where", "source": source}])
+    [output] = result["outputs"]
+    assert "this.program" in output["text"]
+    assert ROOT.name not in output["text"]
+    assert "pack.mjs" not in output["text"]

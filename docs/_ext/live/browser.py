@@ -319,8 +319,8 @@ def _pack(
     # Python remembers whether it can wait for a promise, as time.sleep() does in browsers where it can.
     waits = "--experimental-wasm-jspi"
     command = [node(), waits, str(_HERE / "pack.mjs"), str(work / "job.json")]
-    # It remembers the machine's time zone too.
-    environment = {**inherited(), "TZ": "UTC"}
+    # It remembers the machine's time zone and language too.
+    environment = {**inherited(), "TZ": "UTC", "LC_ALL": "C"}
     # Both take long, and neither needs the other.
     with ThreadPoolExecutor(1) as other:
         machine_code = other.submit(_machine_code, pyodide)

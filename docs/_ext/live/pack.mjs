@@ -21,6 +21,8 @@ process.on("uncaughtException", (error) => {
 });
 
 const job = JSON.parse(readFileSync(process.argv[2], "utf8"));
+// Python remembers what has started it, and every reader could see where that was.
+process.argv[1] = "./this.program";
 const { loadPyodide } = await import(pathToFileURL(join(job.pyodide, "pyodide.mjs")));
 const read = (...path) => new Uint8Array(readFileSync(join(...path)));
 

@@ -57,7 +57,11 @@ async function boot(createModule, { module, plain, memory, manifest }, place) {
   };
   const marker = Symbol("error");
   let initial;
-  const emscripten = await createModule({
+  let fail;
+  const failed = new Promise((_, reject) => {
+    fail = reject;
+  });
+  const made = createModule({
     API: api,
     noImageDecoding: true,
     noAudioDecoding: true,
@@ -74,7 +78,7 @@ async function boot(createModule, { module, plain, memory, manifest }, place) {
       WebAssembly.instantiate(module, imports).then((instance) => {
         initial = new Uint32Array(instance.exports.memory.buffer.slice(0, manifest.initial));
         done(instance, module);
-      });
+      }, fail);
       return {};
     },
     preRun: [
@@ -93,6 +97,8 @@ async function boot(createModule, { module, plain, memory, manifest }, place) {
       },
     ],
   });
+  // Emscripten would wait for ever for machine code that a browser can't take.
+  const emscripten = await Promise.race([made, failed]);
   let restored;
   if (memory !== undefined) {
     let words = 0;
