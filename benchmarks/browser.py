@@ -197,7 +197,8 @@ def ours(context: BrowserContext, base: str, line: Line) -> float:
     state = page.locator(f'.live-cell[data-cell="{CELL}"] .live-state')
     state.filter(has_text="Same as published").wait_for()
     # What nobody waits for is transferred too.
-    page.wait_for_function(_RESTED)
+    while not page.evaluate(_RESTED):
+        page.wait_for_timeout(100)
     page.close()
     return seconds
 
