@@ -1,6 +1,7 @@
 """What is packed for the browser, and which cells can't run there. tests/browser runs what is packed."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,18 @@ def test_an_archive_is_the_same_each_time() -> None:
     packed = archive({"/b": b"two", "/a": b"1"})
     assert packed == archive({"/a": b"1", "/b": b"two"})
     assert packed.endswith(b"1two")
+
+
+def test_a_first_click_asks_for_everything_at_once() -> None:
+    """Named are all modules that page.js imports, and what Run needs besides."""
+    scripts = ROOT / "docs" / "_static" / "live"
+    needed, new = {"output", "python"}, {"page", "output"}
+    while new:
+        text = "".join((scripts / f"{name}.js").read_text(encoding="utf-8") for name in new)
+        found = set(re.findall(r'^import .*? from "\./(\w+)\.js";$', text, flags=re.MULTILINE))
+        new = {name for name in found - needed if (scripts / f"{name}.js").is_file()}
+        needed |= found
+    [listed] = re.findall(
+        r"^const modules = \[(.*?)\];$", (scripts / "run.js").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
+    assert set(re.findall(r"\w+", listed)) == needed
