@@ -28,7 +28,7 @@ _NUMBERS = {
     getattr(errno, name): number
     for number, name in enumerate(_ON_LINUX.split(" "), 1)
     if hasattr(errno, name)
-}
+} | {errno.ENOTCONN: 107, errno.EHOSTUNREACH: 113}
 
 # What speaks to other hosts, for Python and for boto3. The errors of each are others, and none says why.
 _CLIENTS = ("http.client", "pyodide.http", "requests.adapters", "urllib3.contrib.emscripten")
@@ -61,8 +61,8 @@ def other_host(error: BaseException) -> str | None:
 
 
 def _is_unreachable(error: BaseException) -> bool:
-    if isinstance(error, OSError) and error.errno == errno.ENOTCONN:
-        return True  # a socket, which connects to nothing
+    if isinstance(error, OSError) and error.errno in (errno.ENOTCONN, errno.EHOSTUNREACH):
+        return True  # a socket, which connects to nothing; Chromium says so late, Firefox at once
     if type(error).__name__ == "JsException":
         return _REFUSED.search(str(error)) is not None
     modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
