@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import re
-from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -12,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, Route, expect
 
-from .conftest import BELOW, Reader, serve
+from .conftest import BELOW, Reader
 
 NOTEBOOK = "notebooks/vanishing-files.html"
 GUIDE = "guide/work-media-storage.html"
@@ -431,28 +430,6 @@ def test_a_loop_that_prints_does_not_fill_the_page(reader: Reader) -> None:
     run_code(card, 'print("x" * 150_000)')
     assert len(card.locator(".live-own .stream").inner_text()) <= 100_001
     expect(card.locator(".live-own")).to_contain_text("Its first 100,000 characters are shown.")
-
-
-def test_code_in_a_cell_reaches_this_site_only(reader: Reader, tmp_path: Path) -> None:
-    page = reader.open(NOTEBOOK)
-    card = cell(page, "make-cloud")
-    with serve(tmp_path) as foreign:
-        code = f"""
-from js import XMLHttpRequest
-for address in ("{reader.site.url}", "{foreign.address}"):
-    request = XMLHttpRequest.new()
-    request.open("GET", address, False)
-    try:
-        request.send()
-        print(request.status)
-    except Exception as error:
-        print(type(error).__name__)
-"""
-        run_code(card, code)
-        assert card.locator(".live-own").inner_text().split() == ["200", "JsException"]
-        assert foreign.asked == []
-    # Chromium notes what it refused, too.
-    reader.requested = [url for url in reader.requested if url != foreign.address]
 
 
 # -- Links --------------------------------------------------------------------------------------------------

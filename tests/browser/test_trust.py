@@ -45,6 +45,27 @@ def test_a_cell_reaches_no_other_host_and_says_so(reader: Reader, tmp_path: Path
         assert set(reader.take_refused()) <= {other.address, ANYWHERE}
 
 
+def test_code_in_a_cell_reaches_this_site_only(reader: Reader, tmp_path: Path) -> None:
+    page = reader.open(NOTEBOOK)
+    card = cell(page, "make-cloud")
+    with serve(tmp_path) as foreign:
+        code = f"""
+from js import XMLHttpRequest
+for address in ("{reader.site.url}", "{foreign.address}"):
+    request = XMLHttpRequest.new()
+    request.open("GET", address, False)
+    try:
+        request.send()
+        print(request.status)
+    except Exception as error:
+        print(type(error).__name__)
+"""
+        run_code(card, code)
+        assert card.locator(".live-own").inner_text().split() == ["200", "JsException"]
+        assert foreign.asked == []
+    assert set(reader.take_refused()) <= {foreign.address}
+
+
 @pytest.mark.parametrize(
     "code",
     [

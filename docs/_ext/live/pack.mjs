@@ -141,11 +141,11 @@ function used(memory) {
   return memory.subarray(0, Math.ceil(end / 16) * 16);
 }
 
-/** Write the contents of files for later.js. Return their index. */
-function writeLater(name, files) {
-  const sorted = [...files].sort(([one], [other]) => (one < other ? -1 : 1));
-  write(name, squeezed(Buffer.concat(sorted.map(([, bytes]) => bytes)), 23));
-  return sorted.map(([path, bytes]) => [path, bytes.length]);
+/** Write the contents of an archive's files for later.js. Return their index. */
+function writeLater(name, archive) {
+  const files = [...entries(archive)];
+  write(name, squeezed(Buffer.concat(files.map(([, bytes]) => bytes)), 23));
+  return files.map(([path, bytes]) => [path, bytes.length]);
 }
 
 const { standard, files } = await compiled();
@@ -157,8 +157,8 @@ const packed = used(memory).slice();
 const [, header] = new Uint32Array(packed.buffer, 0, 2);
 fold(new Uint32Array(packed.buffer, header), new Uint32Array(initial.buffer, 0, initial.length / 4));
 write("memory.bin", squeezed(packed, 25));
-const index = { "later.bin": writeLater("later.bin", later) };
-for (const name of job.extras) index[`${name}.bin`] = writeLater(`${name}.bin`, entries(read(job.work, name)));
+const index = { "later.bin": writeLater("later.bin", pack(later)) };
+for (const name of job.extras) index[`${name}.bin`] = writeLater(`${name}.bin`, read(job.work, name));
 write("plain.bin", zipped(pack(new Map([...packages, [job.standard, standard]]))));
 const lengths = { memory: packed.length, header, initial: initial.length, heap: memory.length };
 writeFileSync(join(job.work, "result.json"), JSON.stringify({ later: index, build, ...lengths }));

@@ -16,7 +16,7 @@ const LONG_LINK = 2000;
  * A script of the site that could not be loaded. Some browsers, Firefox among them, remember that until the page is
  * loaded again, so that a button would try in vain.
  */
-export class ScriptError extends Error {}
+class ScriptError extends Error {}
 
 export class Page {
   /** What `run.js` knows of the page. */

@@ -162,16 +162,17 @@ let later; // by name, what waits for its contents
 
 /** Put files into the file system whose contents come later. */
 function placeLater(emscripten, archives) {
-  const tell = (name, error) => {
-    console.warn(error);
-    const text = `${error instanceof LoadError ? error.sentence : damaged(name)}\n`;
-    postMessage({ type: "output", output: { output_type: "stream", name: "stderr", text } });
-  };
-  const waiting = ([name, index]) => {
-    const fail = (error) => tell(name, error);
-    return [name, new Later(emscripten, index, () => loadNow(name), fail)];
-  };
-  later = new Map(archives.map(waiting));
+  later = new Map();
+  for (const [name, index] of archives) {
+    later.set(name, new Later(emscripten, index, () => loadNow(name), (error) => tell(name, error)));
+  }
+}
+
+/** Say below the cell why files can't be had. */
+function tell(name, error) {
+  console.warn(error);
+  const text = `${error instanceof LoadError ? error.sentence : damaged(name)}\n`;
+  postMessage({ type: "output", output: { output_type: "stream", name: "stderr", text } });
 }
 
 /** Load the contents of files because a cell opens one of them, which can't wait. */
